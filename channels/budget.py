@@ -1,0 +1,110 @@
+"""How often a platform may be called: one ``Limit`` per app, workspace or tenant, and method.
+
+Invariants:
+
+- a call is made only with a permit; permits refill evenly, up to ``burst``;
+- urgent calls (a reply's first and final text, opening and closing) go before partial ones, and partial ones
+  leave a share of the bucket to them;
+- among calls of one urgency the order is first come, first served: with n replies streaming, each gets every
+  n-th permit, so the update interval stretches by itself;
+- after ``Retry-After`` nobody calls the method until that time is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+RESERVED_FOR_URGENT = 0.2
+"""Share of the bucket that partial updates never use."""
+
+
+class Limit:
+    """A token bucket with two queues. ``rate`` is in calls per second, ``burst`` in calls."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._level = burst
+        self._measured_at: float | None = None
+        self._closed_until = 0.0
+        self._urgent: deque[asyncio.Future[None]] = deque()
+        self._partial: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def take(self, *, urgent: bool) -> None:
+        """Return when the call may be made. Cancelling gives the permit back."""
+        loop = asyncio.get_running_loop()
+        permit: asyncio.Future[None] = loop.create_future()
+        (self._urgent if urgent else self._partial).append(permit)
+        self._grant()
+        try:
+            await permit
+        except asyncio.CancelledError:
+            if permit.done() and not permit.cancelled():
+                self._level += 1
+                self._grant()
+            raise
+
+    def try_take(self) -> bool:
+        """Take an urgent permit if one is free now."""
+        self._refill(asyncio.get_running_loop().time())
+        free = not self._urgent and self._level >= 1 and not self._waiting_for_platform()
+        if free:
+            self._level -= 1
+        return free
+
+    def close_for(self, seconds: float) -> None:
+        """Obey the platform's ``Retry-After``."""
+        now = asyncio.get_running_loop().time()
+        self._refill(now)
+        self._level = min(self._level, 1.0)
+        self._closed_until = max(self._closed_until, now + seconds)
+        self._grant()
+
+    def interval(self, shortest: float, sharing: int) -> float:
+        """Seconds between two partial updates of one of ``sharing`` replies.
+
+        ``shortest`` while the bucket is full, stretching to the sustained rate as it empties.
+        """
+        self._refill(asyncio.get_running_loop().time())
+        scarcity = 1 - self._level / self._burst
+        return max(shortest, sharing / self._rate * scarcity)
+
+    def _waiting_for_platform(self) -> bool:
+        return asyncio.get_running_loop().time() < self._closed_until
+
+    def _refill(self, now: float) -> None:
+        if self._measured_at is not None:
+            self._level = min(self._burst, self._level + (now - self._measured_at) * self._rate)
+        self._measured_at = now
+
+    def _grant(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self._refill(now)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if now < self._closed_until:
+            if self._urgent or self._partial:
+                self._timer = loop.call_at(self._closed_until, self._grant)
+            return
+        while queue := self._next_queue():
+            missing = self._floor(queue) - self._level
+            if missing > 1e-9:  # what is left of a refill computed in floating point
+                self._timer = loop.call_later(missing / self._rate, self._grant)
+                return
+            self._level -= 1
+            queue.popleft().set_result(None)
+
+    def _next_queue(self) -> deque[asyncio.Future[None]] | None:
+        for queue in (self._urgent, self._partial):
+            while queue and queue[0].done():
+                queue.popleft()
+            if queue:
+                return queue
+        return None
+
+    def _floor(self, queue: deque[asyncio.Future[None]]) -> float:
+        return 1.0 if queue is self._urgent else 1.0 + self._burst * RESERVED_FOR_URGENT

@@ -1,0 +1,278 @@
+"""The few calls of the open platform that the gateway makes, and what their errors mean.
+
+Invariants: every call has a timeout and a permit of its method's limit; an error is decided here, once, by its
+code (docs: "通用错误码", "发送消息", CardKit's pages); no error text holds a secret or what somebody wrote.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from enum import Enum
+from typing import TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from channels.budget import Limit
+from channels.lark.token import TenantToken
+from channels.lark.verify import LarkCredentials
+from conversation.messages import Address
+from conversation.outbound import SEND_TIMEOUT, DeliveryDelayedError, DeliveryRefusedError
+
+RATE, BURST = 0.95 * 1000 / 60, 0.95 * 50
+"""Of most methods, per app and tenant: 1000 a minute and 50 a second (docs: "频控策略"), 95 % of it used."""
+
+CHAT_RATE, CHAT_BURST = 0.95 * 5, 4.0
+"""Sends a second to one person or group, where all bots share 5 (docs: "发送消息")."""
+
+CHATS_REMEMBERED = 2000
+
+RATE_LIMITED = frozenset({99991400, 11232, 11233, 11247})
+CHAT_RATE_LIMITED = 230020
+STILL_BEING_SENT = 230049
+TOKEN_INVALID = 99991663
+SUPERSEDED = 300317
+STREAM_CLOSED = frozenset({200850, 300309})
+GONE = frozenset({230011, 230110, 231003})
+NOT_EDITABLE = frozenset({230072, 230075})
+RECIPIENT_LOST = GONE | {230002, 230006, 230013, 230034, 230035, 230053, 232009}
+CARD_UNUSABLE = frozenset({99991672, 10002, 200740, 200750, 200860, 230025, 230099, *range(300301, 300306)})
+"""A card is refused as a card: what it says may still be sent as text."""
+BUSY = frozenset({200810, 300120})
+
+_TRANSIENT_DELAY = 2.0
+_SERVER_ERROR, _TOO_MANY_REQUESTS = 500, 429
+_MEANING = {
+    10014: "app_secret is wrong",
+    99991401: "this host is not in the app's IP allow-list",
+    99991672: "a scope is missing",
+    SUPERSEDED: "superseded by a newer attempt",
+    230002: "the bot is not in the chat",
+    230006: "the app's bot ability is off",
+    230013: "the person is outside the app's availability",
+    230053: "the person has muted the bot",
+    232009: "the chat was dissolved",
+}
+
+
+class LarkRefusedError(DeliveryRefusedError):
+    """The platform refused for good, with this code."""
+
+    def __init__(self, method: str, code: int) -> None:
+        super().__init__(f"{method}: {_MEANING.get(code, 'refused')} (code {code})")
+        self.code = code
+
+
+class LarkPendingError(DeliveryDelayedError):
+    """No answer, or not yet: what was asked may have been done. Asking again with the same uuid is safe."""
+
+
+class Method(Enum):
+    """Verb and path, each with limits of its own."""
+
+    TOKEN = ("POST", "auth/v3/tenant_access_token/internal")
+    BOT = ("GET", "bot/v3/info")
+    CREATE = ("POST", "im/v1/messages?receive_id_type=chat_id")
+    REPLY = ("POST", "im/v1/messages/{}/reply")
+    EDIT = ("PUT", "im/v1/messages/{}")
+    DELETE = ("DELETE", "im/v1/messages/{}")
+    CREATE_CARD = ("POST", "cardkit/v1/cards")
+    REPLACE_CARD = ("PUT", "cardkit/v1/cards/{}")
+    SETTINGS = ("PATCH", "cardkit/v1/cards/{}/settings")
+    CONTENT = ("PUT", "cardkit/v1/cards/{}/elements/{}/content")
+
+
+class Answer(BaseModel):
+    code: int
+
+
+class _Token(Answer):
+    tenant_access_token: str
+    expire: float
+
+
+class Bot(BaseModel):
+    open_id: str
+    app_name: str = ""
+
+
+class _BotInfo(Answer):
+    bot: Bot
+
+
+class _CardId(BaseModel):
+    card_id: str
+
+
+class _CardCreated(Answer):
+    data: _CardId
+
+
+class _MessageId(BaseModel):
+    message_id: str
+
+
+class _Sent(Answer):
+    data: _MessageId
+
+
+A = TypeVar("A", bound=Answer)
+Body = dict[str, object]
+
+
+class LarkApi:
+    """Methods raise DeliveryDelayedError (LarkPendingError where it may have been done) and LarkRefusedError."""
+
+    def __init__(
+        self, http: aiohttp.ClientSession, base_url: str, credentials: LarkCredentials | None
+    ) -> None:
+        self._http = http
+        self._base = base_url.rstrip("/").removesuffix("/open-apis") + "/open-apis/"
+        self._credentials = credentials
+        self._token = TenantToken(self._fetch_token)
+        self._limits = {method: Limit(RATE, BURST) for method in Method}
+        self._chats: OrderedDict[str, Limit] = OrderedDict()
+
+    @property
+    def content_limit(self) -> Limit:
+        """Of ``stream_text``, the one call whose permit its caller takes."""
+        return self._limits[Method.CONTENT]
+
+    async def bot(self) -> Bot:
+        return (await self._call(Method.BOT, None, _BotInfo)).bot
+
+    async def check_token(self) -> None:
+        await self._token.get()
+
+    async def send(self, to: Address, msg_type: str, content: Body, uuid: str) -> str:
+        """Reply to the message, or write into the chat if there is none. Returns the message's id."""
+        body: Body = {"msg_type": msg_type, "content": _json(content), "uuid": uuid}
+        await self._chat(to.chat).take(urgent=True)
+        if not to.message:
+            body["receive_id"] = to.chat
+            return (await self._call(Method.CREATE, body, _Sent)).data.message_id
+        if to.thread:
+            body["reply_in_thread"] = True
+        return (await self._call(Method.REPLY, body, _Sent, to.message)).data.message_id
+
+    async def edit(self, message: str, msg_type: str, content: Body) -> None:
+        body: Body = {"msg_type": msg_type, "content": _json(content)}
+        await self._call(Method.EDIT, body, Answer, message)
+
+    async def delete(self, message: str) -> None:
+        await self._call(Method.DELETE, None, Answer, message)
+
+    async def create_card(self, card: Body) -> str:
+        body: Body = {"type": "card_json", "data": _json(card)}
+        return (await self._call(Method.CREATE_CARD, body, _CardCreated)).data.card_id
+
+    async def replace_card(self, card_id: str, card: Body, sequence: int, uuid: str) -> None:
+        body: Body = {
+            "card": {"type": "card_json", "data": _json(card)},
+            "sequence": sequence,
+            "uuid": uuid,
+        }
+        await self._call(Method.REPLACE_CARD, body, Answer, card_id)
+
+    async def change_settings(self, card_id: str, config: Body, sequence: int, uuid: str) -> None:
+        body: Body = {"settings": _json({"config": config}), "sequence": sequence, "uuid": uuid}
+        await self._call(Method.SETTINGS, body, Answer, card_id)
+
+    async def stream_text(self, card_id: str, element: str, text: str, sequence: int, uuid: str) -> None:
+        """Show the whole text. The caller holds a permit of ``content_limit``."""
+        body: Body = {"content": text, "sequence": sequence, "uuid": uuid}
+        await self._call(Method.CONTENT, body, Answer, card_id, element, has_permit=True)
+
+    async def close(self) -> None:
+        await self._token.close()
+
+    def _chat(self, chat: str) -> Limit:
+        limit = self._chats.setdefault(chat, Limit(CHAT_RATE, CHAT_BURST))
+        self._chats.move_to_end(chat)
+        if len(self._chats) > CHATS_REMEMBERED:
+            self._chats.popitem(last=False)
+        return limit
+
+    async def _fetch_token(self) -> tuple[str, float]:
+        if self._credentials is None:
+            raise DeliveryRefusedError("the bot has no credentials")
+        body: Body = {"app_id": self._credentials.app_id, "app_secret": self._credentials.app_secret}
+        answer = await self._request(Method.TOKEN, body, _Token, (), {})
+        return answer.tenant_access_token, answer.expire
+
+    async def _call(
+        self, method: Method, body: Body | None, answer: type[A], *ids: str, has_permit: bool = False
+    ) -> A:
+        if not has_permit:
+            await self._limits[method].take(urgent=True)
+        token = await self._token.get()
+        try:
+            return await self._request(method, body, answer, ids, {"Authorization": f"Bearer {token}"})
+        except LarkRefusedError as error:
+            if error.code != TOKEN_INVALID:
+                raise
+            self._token.drop(token)
+        token = await self._token.get()
+        return await self._request(method, body, answer, ids, {"Authorization": f"Bearer {token}"})
+
+    async def _request(
+        self,
+        method: Method,
+        body: Body | None,
+        answer: type[A],
+        ids: tuple[str, ...],
+        headers: dict[str, str],
+    ) -> A:
+        verb, path = method.value
+        name = method.name.lower()
+        try:
+            async with self._http.request(
+                verb,
+                self._base + path.format(*(quote(part, safe="") for part in ids)),
+                data=None if body is None else orjson.dumps(body),
+                headers={"Content-Type": "application/json; charset=utf-8", **headers},
+                timeout=aiohttp.ClientTimeout(total=SEND_TIMEOUT),
+                allow_redirects=False,
+            ) as response:
+                raw = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise LarkPendingError(f"{name}: {type(error).__name__}", _TRANSIENT_DELAY) from error
+        if response.status >= _SERVER_ERROR:
+            raise LarkPendingError(f"{name}: HTTP {response.status}", _TRANSIENT_DELAY)
+        try:
+            code = Answer.model_validate_json(raw).code
+            if code == 0:
+                return answer.model_validate_json(raw)
+        except ValidationError as error:
+            if response.status != _TOO_MANY_REQUESTS:
+                raise LarkPendingError(f"{name}: unreadable answer", _TRANSIENT_DELAY) from error
+            code = _TOO_MANY_REQUESTS
+        raise self._error(method, code, response)
+
+    def _error(
+        self, method: Method, code: int, response: aiohttp.ClientResponse
+    ) -> DeliveryDelayedError | LarkRefusedError:
+        name = method.name.lower()
+        if code in RATE_LIMITED or response.status == _TOO_MANY_REQUESTS:
+            delay = _delay(response)
+            self._limits[method].close_for(delay)
+            return DeliveryDelayedError(f"{name}: rate limited", delay)
+        if code == CHAT_RATE_LIMITED:  # says nothing about other chats
+            return DeliveryDelayedError(f"{name}: rate limited in this chat", _delay(response))
+        if code == STILL_BEING_SENT:
+            return LarkPendingError(f"{name}: still being sent", _TRANSIENT_DELAY)
+        if code in BUSY:
+            return DeliveryDelayedError(f"{name}: busy (code {code})", _TRANSIENT_DELAY)
+        return LarkRefusedError(name, code)
+
+
+def _delay(response: aiohttp.ClientResponse) -> float:
+    """Seconds that the platform asks to wait."""
+    text = response.headers.get("x-ogw-ratelimit-reset") or response.headers.get("Retry-After") or ""
+    return max(1.0, min(float(text), 3600.0)) if text.isascii() and text.isdigit() else 1.0
+
+
+def _json(value: Body) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,146 @@
+"""One part of an answer as a streaming card (docs: "流式更新卡片").
+
+Invariants:
+
+- ``sequence`` rises with every operation on the card, and each attempt has a block of numbers above all
+  earlier ones, so that the platform itself refuses an attempt that was taken over;
+- a card streams for 10 minutes; it is reopened before that, once more if the platform closed it anyway, and
+  its final text is shown even if it cannot be reopened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from channels.lark.api import STREAM_CLOSED, LarkApi, LarkRefusedError
+from channels.lark.render import render, summary
+
+if TYPE_CHECKING:
+    from weakref import WeakSet
+
+BLOCK = 100_000
+"""Sequence numbers of one attempt; an int32 holds 21,474 attempts."""
+
+SHORTEST_INTERVAL = 0.25
+"""Seconds between partial texts: well below a card's 10 operations a second."""
+
+REOPEN_AFTER = 9.5 * 60
+"""Seconds. The platform ends streaming after 10 minutes, however much is written."""
+
+ELEMENT = "answer"
+PLACEHOLDER = "…"
+"""Shown before there is any text: an element's content may not be empty."""
+
+
+@dataclass(slots=True)
+class Card:
+    """What this process knows of a card. ``tried``: its message may have been sent already."""
+
+    id: str
+    message: str
+    sequence: int
+    shown: str | None
+    tried: bool
+
+
+def card_json(text: str, *, streaming: bool) -> dict[str, object]:
+    """A card of schema 2.0 with one Markdown element."""
+    config: dict[str, object] = {"streaming_mode": streaming, "update_multi": True}
+    if not streaming:
+        config["summary"] = {"content": summary(text)}
+    return {
+        "schema": "2.0",
+        "config": config,
+        "body": {"elements": [{"tag": "markdown", "element_id": ELEMENT, "content": text}]},
+    }
+
+
+class CardPart:
+    """A LivePart. ``forget`` is called when it is closed; ``live`` holds the cards that share the budget."""
+
+    def __init__(
+        self, api: LarkApi, card: Card, uuid: str, live: WeakSet[CardPart], forget: Callable[[], None]
+    ) -> None:
+        self._api = api
+        self._card = card
+        self._uuid = uuid
+        self._live = live
+        self._forget = forget
+        self._shown_at = self._opened_at = asyncio.get_running_loop().time()
+        self._has_permit = False
+        live.add(self)
+
+    async def pace(self) -> None:
+        if self._has_permit:
+            return
+        now = asyncio.get_running_loop().time()
+        interval = self._api.content_limit.interval(SHORTEST_INTERVAL, len(self._live))
+        if (wait := self._shown_at + interval - now) > 0:
+            await asyncio.sleep(wait)
+        await self._api.content_limit.take(urgent=False)
+        self._has_permit = True
+
+    async def show(self, text: str) -> None:
+        await self._show(render(text), urgent=False)
+
+    async def close(self, text: str) -> None:
+        final = render(text)
+        try:
+            await self._show(final, urgent=True)
+        except LarkRefusedError as error:
+            if error.code not in STREAM_CLOSED:
+                raise
+            await self._api.replace_card(self._card.id, card_json(final, streaming=False), *self._number())
+            self._card.shown = final
+        else:
+            await self._end_streaming(final)
+        self._live.discard(self)
+        self._forget()
+
+    async def reopen(self) -> None:
+        """Let the card stream (again). As an attempt's first act it ends all writing of earlier attempts."""
+        await self._api.change_settings(self._card.id, {"streaming_mode": True}, *self._number())
+        self._opened_at = asyncio.get_running_loop().time()
+
+    async def _show(self, rendered: str, *, urgent: bool) -> None:
+        if rendered == self._card.shown or not rendered:
+            return
+        if asyncio.get_running_loop().time() - self._opened_at > REOPEN_AFTER:
+            await self.reopen()
+        try:
+            await self._stream(rendered, urgent=urgent)
+        except LarkRefusedError as error:
+            if error.code not in STREAM_CLOSED:
+                raise
+            await self.reopen()
+            await self._stream(rendered, urgent=True)
+
+    async def _stream(self, rendered: str, *, urgent: bool) -> None:
+        if not self._has_permit:
+            await self._api.content_limit.take(urgent=urgent)
+        self._has_permit = False
+        self._card.shown = None  # unknown until the platform has answered
+        try:
+            await self._api.stream_text(self._card.id, ELEMENT, rendered, *self._number())
+        finally:
+            self._shown_at = asyncio.get_running_loop().time()
+        self._card.shown = rendered
+
+    async def _end_streaming(self, final: str) -> None:
+        config: dict[str, object] = {
+            "streaming_mode": False,
+            "summary": {"content": summary(final) or PLACEHOLDER},
+        }
+        try:
+            await self._api.change_settings(self._card.id, config, *self._number())
+        except LarkRefusedError as error:
+            if error.code not in STREAM_CLOSED:
+                raise
+
+    def _number(self) -> tuple[int, str]:
+        """The next sequence number, and the operation's uuid."""
+        self._card.sequence += 1
+        return self._card.sequence, f"{self._uuid}-{self._card.sequence}"

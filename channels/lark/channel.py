@@ -1,0 +1,144 @@
+"""One Lark or Feishu bot: webhooks in, answers out.
+
+A webhook is answered by two questions: is it authentic, and is it understood. Authentic and not understood is
+ignored, as an error would hold back the events behind it; not authentic is 401, and 400 if it is not even JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import orjson
+from pydantic import ValidationError
+
+from channels.lark.api import LarkApi
+from channels.lark.events import MESSAGE_RECEIVED, URL_VERIFICATION, Envelope, Probe
+from channels.lark.normalise import normalise
+from channels.lark.outbound import LarkOutbound
+from channels.lark.verify import LarkCredentials, Opened, Verifier
+from channels.port import Challenge, ChannelPolicy, Finding, Ignored, Received, Rejected, WebhookRequest
+from conversation.outbound import DeliveryError
+
+FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
+"""Seconds between attempts to learn who the bot is."""
+
+
+class LarkChannel:
+    """See channels.port.Channel. Without credentials it is a draft, which answers URL verification only."""
+
+    def __init__(
+        self,
+        bot: str,
+        credentials: LarkCredentials | None,
+        *,
+        http: aiohttp.ClientSession,
+        policy: ChannelPolicy = ChannelPolicy(),  # noqa: B008 -- frozen
+        api_base_url: str = "https://open.feishu.cn",
+    ) -> None:
+        """Raises ValueError if the credentials hold nothing by which an event could be authenticated."""
+        self._bot = bot
+        self._policy = policy
+        self._credentials = credentials
+        self._verifier = None if credentials is None else Verifier(credentials)
+        self._app_id = "" if credentials is None else credentials.app_id
+        self._api = LarkApi(http, api_base_url, credentials)
+        self._outbound = LarkOutbound(self._api, stream=policy.stream)
+        self._own_id: str | None = None
+        self._learning: asyncio.Task[None] | None = None
+
+    @property
+    def outbound(self) -> LarkOutbound:
+        return self._outbound
+
+    def receive(self, request: WebhookRequest) -> Received:  # noqa: PLR0911 -- one for each answer
+        if self._verifier is None:
+            return _draft(request)
+        opened = self._verifier.open(request)
+        if not isinstance(opened, Opened):
+            return opened
+        try:
+            envelope = Envelope.model_validate_json(opened.payload)
+        except ValidationError:
+            return self._without_message(self._verifier, opened, request)
+        header = envelope.header
+        if not self._verifier.is_authentic(opened, header.token):
+            return Rejected(401, opened.flaw or "not_authentic")
+        if header.app_id != self._app_id:
+            return Ignored("other_app")
+        if header.event_type != MESSAGE_RECEIVED:
+            return Ignored("unsupported_event")
+        return normalise(header, envelope.event, bot=self._bot, own_id=self._own_id, policy=self._policy)
+
+    async def start(self) -> None:
+        if self._credentials is not None and self._learning is None:
+            self._learning = asyncio.create_task(self._learn_own_id(), name=f"lark-identity-{self._bot}")
+
+    async def check(self) -> tuple[Finding, ...]:
+        if self._credentials is None:
+            return (Finding("credentials", ok=False, detail="none: the bot is a draft"),)
+        try:
+            await self._api.check_token()
+        except DeliveryError as error:
+            return (Finding("credentials", ok=False, detail=str(error)),)
+        accepted = Finding("credentials", ok=True, detail=f"{self._app_id} is accepted")
+        try:
+            bot = await self._api.bot()
+        except DeliveryError as error:
+            return accepted, Finding("bot", ok=False, detail=f"{error}; is the bot ability on?")
+        self._own_id = bot.open_id
+        return accepted, Finding("bot", ok=True, detail=f"{bot.app_name} ({bot.open_id})")
+
+    async def close(self) -> None:
+        if self._learning is not None:
+            self._learning.cancel()
+            await asyncio.wait((self._learning,))
+        await self._api.close()
+
+    def _without_message(self, verifier: Verifier, opened: Opened, request: WebhookRequest) -> Received:
+        """What is no message event: URL verification, other events, and things that make no sense."""
+        try:
+            probe = Probe.model_validate_json(opened.payload)
+        except ValidationError:
+            if verifier.is_authentic(opened, None):
+                return Ignored("malformed")
+            return Rejected(401 if _is_json(request.body) else 400, opened.flaw or "not_authentic")
+        token = probe.any_token()
+        if probe.type == URL_VERIFICATION and isinstance(probe.challenge, str):
+            if verifier.may_challenge(opened, token or ""):
+                return _challenge(probe.challenge)
+            return Rejected(401, "wrong_token")
+        if not verifier.is_authentic(opened, token):
+            return Rejected(401, opened.flaw or "not_authentic")
+        return Ignored("unsupported_event" if probe.is_other_event() else "malformed")
+
+    async def _learn_own_id(self) -> None:
+        delay = FIRST_RETRY
+        while self._own_id is None:
+            try:
+                self._own_id = (await self._api.bot()).open_id
+            except DeliveryError:
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, LONGEST_RETRY)
+
+
+def _draft(request: WebhookRequest) -> Received:
+    try:
+        probe = Probe.model_validate_json(request.body)
+    except ValidationError:
+        return Rejected(401, "draft")
+    if probe.type == URL_VERIFICATION and isinstance(probe.challenge, str):
+        return _challenge(probe.challenge)
+    return Rejected(401, "draft")
+
+
+def _challenge(challenge: str) -> Challenge:
+    return Challenge(orjson.dumps({"challenge": challenge}))
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return True

@@ -1,0 +1,140 @@
+"""Answers of one bot on Lark: streaming cards, or plain messages where cards cannot be had.
+
+No answer appears twice: every send carries a ``uuid`` of which the platform lets one succeed an hour, so a send
+of unknown fate is repeated instead of looked for.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from weakref import WeakSet
+
+from channels.lark.api import (
+    CARD_UNUSABLE,
+    GONE,
+    RECIPIENT_LOST,
+    LarkApi,
+    LarkPendingError,
+    LarkRefusedError,
+)
+from channels.lark.card import BLOCK, PLACEHOLDER, Card, CardPart, card_json
+from channels.lark.once import Kind, OncePart
+from channels.lark.ref import Ref
+from channels.lark.render import cut, render
+from conversation.outbound import DeliveryDelayedError, LivePart, PartRequest
+
+CARDS_REMEMBERED = 5000
+"""Of parts that were opened or resumed and not closed, at most."""
+
+
+class LarkOutbound:
+    """See conversation.outbound.Outbound. Never raises DeliveryUnknownError."""
+
+    def __init__(self, api: LarkApi, *, stream: bool) -> None:
+        self._api = api
+        self._stream = stream
+        self._live: WeakSet[CardPart] = WeakSet()
+        self._cards: OrderedDict[str, Card] = OrderedDict()
+
+    @property
+    def streams(self) -> bool:
+        return self._stream
+
+    @property
+    def opens_early(self) -> bool:
+        return self._stream
+
+    def cut(self, text: str) -> tuple[str, str] | None:
+        return cut(text)
+
+    async def open(self, part: PartRequest, text: str) -> LivePart:
+        if not self._stream:
+            return await self._once(part, "post")
+        card = self._cards.get(part.id)
+        if card is None:
+            first = render(text) or PLACEHOLDER
+            try:
+                card_id = await self._api.create_card(card_json(first, streaming=True))
+            except LarkRefusedError as error:
+                if error.code not in CARD_UNUSABLE:
+                    raise
+                return await self._once(part, "text")
+            card = self._remember(part, Card(card_id, "", 0, first, tried=False))
+            await part.save(str(Ref(card=card_id)))
+        if not await self._send(part, card):
+            return await self._once(part, "text")
+        live = self._part(part, card)
+        await live.show(text)  # of a card that an earlier call made
+        return live
+
+    async def resume(self, part: PartRequest, ref: str) -> LivePart:
+        stored = Ref.parse(ref)
+        if stored.once:
+            return OncePart(self._api, part, stored.once, message=stored.message, tried=True)
+        card = self._cards.get(part.id)
+        if card is None or card.id != stored.card:
+            card = self._remember(part, Card(stored.card, stored.message, 0, None, tried=True))
+        card.shown = None
+        live = self._part(part, card)
+        await live.reopen()
+        return live if await self._send(part, card) else await self._once(part, "text")
+
+    async def find(self, part: PartRequest) -> str | None:  # noqa: ARG002 -- the port's signature
+        """None: the platform refuses a second send with the same uuid, so opening again is safe."""
+        return None
+
+    async def remove(self, part: PartRequest, ref: str) -> None:
+        self._cards.pop(part.id, None)
+        message = Ref.parse(ref).message
+        if not message:
+            return
+        try:
+            await self._api.delete(message)
+        except LarkRefusedError as error:
+            if error.code not in GONE:
+                raise
+
+    async def _send(self, part: PartRequest, card: Card) -> bool:
+        """Send the card if that has not been done. False: it cannot be a card.
+
+        What a repeated uuid is answered is not documented: the first message (then its id is taken) or an
+        error (then the message is there, and only its id stays unknown).
+        """
+        if card.message:
+            return True
+        repeated, card.tried = card.tried, True
+        content: dict[str, object] = {"type": "card", "data": {"card_id": card.id}}
+        try:
+            card.message = await self._api.send(part.to, "interactive", content, part.id)
+        except LarkPendingError:
+            raise
+        except DeliveryDelayedError:
+            card.tried = repeated
+            raise
+        except LarkRefusedError as error:
+            if repeated and error.code not in RECIPIENT_LOST:
+                return True
+            if error.code in CARD_UNUSABLE:
+                return False
+            raise
+        await part.save(str(Ref(card=card.id, message=card.message)))
+        return True
+
+    async def _once(self, part: PartRequest, kind: Kind) -> LivePart:
+        self._cards.pop(part.id, None)
+        await part.save(str(Ref(once=kind)))
+        return OncePart(self._api, part, kind)
+
+    def _part(self, part: PartRequest, card: Card) -> CardPart:
+        def forget() -> None:
+            self._cards.pop(part.id, None)
+
+        card.sequence = max(card.sequence, part.attempt * BLOCK)
+        return CardPart(self._api, card, part.id, self._live, forget)
+
+    def _remember(self, part: PartRequest, card: Card) -> Card:
+        """A call may be repeated within one attempt; its card and sequence go on then."""
+        self._cards[part.id] = card
+        if len(self._cards) > CARDS_REMEMBERED:
+            self._cards.popitem(last=False)
+        return card

@@ -1,0 +1,89 @@
+"""What a chat platform is to the gateway: one ``Channel`` object per bot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from conversation.messages import InboundMessage, Locale
+from conversation.outbound import Outbound
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPolicy:
+    """What an admin decides about a bot that its channel has to know.
+
+    ``conversation_per``: what makes one conversation (``auto`` as in docs/configuration). ``respond_to``: in
+    groups, only messages that mention the bot, or all. ``stream``: show the answer as it grows, or once.
+    ``locale``: of notices; ``auto`` follows the language of the message.
+    """
+
+    conversation_per: Literal["auto", "thread", "sender", "chat"] = "auto"
+    respond_to: Literal["mentions", "all"] = "mentions"
+    stream: bool = True
+    locale: Literal["auto"] | Locale = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """A request as it arrived. ``headers`` compares names without case; ``now`` is in seconds since 1970."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The platform asks whether this URL is ours; ``body`` is the JSON to answer."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Authentic, and nothing to answer. ``reason`` is one word in snake case, counted and put in a header."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Not authentic (401), or neither authentic nor readable (400). ``reason`` is for the operator's log."""
+
+    status: Literal[400, 401]
+    reason: str
+
+
+Received = Challenge | Ignored | Rejected | InboundMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A line of ``turnkeeper check``: what was asked, whether it is well, and what it said or what to do."""
+
+    subject: str
+    ok: bool
+    detail: str
+
+
+class Channel(Protocol):
+    """One bot on its platform."""
+
+    @property
+    def outbound(self) -> Outbound: ...
+
+    def receive(self, request: WebhookRequest) -> Received:
+        """Verify, decrypt, parse and normalise one webhook. Never raises, whatever the request holds."""
+        ...
+
+    async def start(self) -> None:
+        """Begin what the channel needs to know about itself. Does not wait for, nor fail with, the platform."""
+        ...
+
+    async def check(self) -> tuple[Finding, ...]:
+        """Ask the platform once whether the credentials work."""
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,89 @@
+"""What a call that Slack did not do means for a delivery: decided here and nowhere else.
+
+An error's text names the method and Slack's code, never a message's text nor a credential.
+"""
+
+from __future__ import annotations
+
+import re
+
+from conversation.outbound import (
+    DeliveryDelayedError,
+    DeliveryError,
+    DeliveryRefusedError,
+    DeliveryUnknownError,
+)
+
+TRANSIENT_DELAY = 2.0
+"""Seconds to wait where Slack named no time."""
+
+STREAM_OVER = frozenset({"message_not_in_streaming_state"})
+"""Slack ended the stream by itself (about five minutes after its start); the message can be updated."""
+
+STREAM_OUTGROWN = frozenset({"msg_too_long", "invalid_chunks", "streaming_mode_mismatch"})
+"""The stream takes no more of this text; an update of the whole message may."""
+
+NOT_STREAMABLE = frozenset(
+    {
+        "unknown_method",
+        "method_deprecated",
+        "method_not_supported_for_channel_type",
+        "channel_type_not_supported",
+        "feature_disabled",
+        "not_allowed_token_type",
+        "missing_recipient_user_id",
+        "missing_recipient_team_id",
+        "invalid_chunks",
+        "invalid_arguments",
+        "streaming_mode_mismatch",
+    }
+)
+"""A stream cannot be opened here, which says nothing about a plain message."""
+
+_RATE = frozenset({"ratelimited", "rate_limited"})
+_NOTHING_DONE = frozenset({"service_unavailable", "request_timeout", "team_added_to_org"})
+_PERHAPS_DONE = frozenset({"internal_error", "fatal_error"})
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+
+
+class RateLimitedError(DeliveryDelayedError):
+    """Nothing was done, because of a limit."""
+
+
+class SlackRefusedError(DeliveryRefusedError):
+    """Slack's own ``code`` says why it will not do this call."""
+
+    def __init__(self, method: str, code: str) -> None:
+        super().__init__(f"{method}: {code}")
+        self.code = code
+
+
+def answered(
+    method: str, status: int, code: str, *, retry_after: float | None, sending: bool
+) -> DeliveryError:
+    """Slack answered, but not ``ok``. ``code`` is empty where the answer was not Slack's JSON.
+
+    ``sending``: repeating the call would show something twice, so a call that may have had its effect is of
+    unknown fate instead of delayed.
+    """
+    if status == 429 or code in _RATE:  # noqa: PLR2004 - the status has no shorter name
+        return RateLimitedError(
+            f"{method}: rate limited", TRANSIENT_DELAY if retry_after is None else retry_after
+        )
+    if code in _NOTHING_DONE and status < 500:  # noqa: PLR2004
+        return DeliveryDelayedError(f"{method}: {code}", TRANSIENT_DELAY)
+    if code in _PERHAPS_DONE or status >= 500 or (status < 300 and not code):  # noqa: PLR2004
+        return unanswered(method, code or f"HTTP {status}", sending=sending)
+    return SlackRefusedError(method, code if _CODE.fullmatch(code) else f"http_{status}")
+
+
+def unanswered(method: str, cause: str, *, sending: bool) -> DeliveryError:
+    """The call was made and nobody knows what came of it."""
+    if sending:
+        return DeliveryUnknownError(f"{method}: {cause}")
+    return DeliveryDelayedError(f"{method}: {cause}", TRANSIENT_DELAY)
+
+
+def unreached(method: str) -> DeliveryError:
+    """No connection was made, so nothing was done."""
+    return DeliveryDelayedError(f"{method}: no connection", TRANSIENT_DELAY)

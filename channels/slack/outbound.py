@@ -1,0 +1,137 @@
+"""``conversation.outbound.Outbound`` for one Slack bot.
+
+A part is a native stream where the thread is the conversation and a stream can be afforded from its opening to
+its closing; everywhere else it is a message that is posted and updated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from channels.markdown import cut
+from channels.port import ChannelPolicy
+from channels.slack import errors
+from channels.slack.find import find_part
+from channels.slack.limits import Limits, Slot
+from channels.slack.post import Message, PostedPart, Ref, metadata, stop_stream
+from channels.slack.render import render, settled
+from channels.slack.stream import StreamedPart
+from channels.slack.web_api import Call, Done, Posted, WebApi
+from conversation.outbound import SEND_TIMEOUT, LivePart, PartRequest
+
+PART_BYTES = 9_000
+"""UTF-8 bytes of one part: below 12,000 characters, which a post takes, and below what a stream took in public
+measurements (10.6 to 11.9 thousand bytes over its life)."""
+
+UNSTREAMABLE_FOR = 600.0
+"""Seconds for which a kind of chat that refused a stream is not asked again."""
+
+
+class SlackOutbound:
+    def __init__(self, api: WebApi, policy: ChannelPolicy) -> None:
+        self._api = api
+        self._grows = policy.stream
+        self._threads = policy.conversation_per in {"auto", "thread"}
+        self._limits = Limits()
+        self._unstreamable_until: dict[str, float] = {}
+
+    @property
+    def streams(self) -> bool:
+        return self._grows
+
+    @property
+    def opens_early(self) -> Literal[False]:
+        """Slack shows no message without text."""
+        return False
+
+    @property
+    def fate_known_after(self) -> float:
+        return SEND_TIMEOUT
+
+    def cut(self, text: str) -> tuple[str, str] | None:
+        return cut(text, PART_BYTES)
+
+    async def open(self, part: PartRequest, text: str) -> LivePart:
+        if self._may_stream(part) and (slot := self._limits.try_stream()) is not None:
+            try:
+                return await self._open_stream(part, text, slot)
+            except errors.RateLimitedError:
+                slot.close()
+            except errors.SlackRefusedError as refused:
+                slot.close()
+                if refused.code not in errors.NOT_STREAMABLE:
+                    raise
+                until = asyncio.get_running_loop().time() + UNSTREAMABLE_FOR
+                self._unstreamable_until[_kind(part)] = until
+        return await self._open_post(part, text)
+
+    async def resume(self, part: PartRequest, ref: str) -> LivePart:
+        known = Ref.model_validate_json(ref)
+        message = Message(part.to.chat, known.ts, part.id)
+        if known.stream:
+            await stop_stream(self._api, self._limits, message)
+            await part.save(Ref(ts=known.ts, stream=False).model_dump_json())
+        return PostedPart(self._api, self._limits, message, None)
+
+    async def find(self, part: PartRequest) -> str | None:
+        found = await find_part(self._api, self._limits, part, streamed=self._streams_in(part))
+        return None if found is None else found.model_dump_json()
+
+    async def remove(self, part: PartRequest, ref: str) -> None:
+        known = Ref.model_validate_json(ref)
+        try:
+            if known.stream:
+                await stop_stream(self._api, self._limits, Message(part.to.chat, known.ts, part.id))
+            await self._limits.delete.take(urgent=True)
+            await self._api.write(
+                Call("chat.delete", self._limits.delete), {"channel": part.to.chat, "ts": known.ts}, Done
+            )
+        except errors.SlackRefusedError as refused:
+            if refused.code != "message_not_found":
+                raise
+
+    def _streams_in(self, part: PartRequest) -> bool:
+        return self._grows and self._threads and bool(part.to.thread)
+
+    def _may_stream(self, part: PartRequest) -> bool:
+        until = self._unstreamable_until.get(_kind(part), 0.0)
+        return self._streams_in(part) and asyncio.get_running_loop().time() >= until
+
+    async def _open_stream(self, part: PartRequest, text: str, slot: Slot) -> LivePart:
+        sent = settled(render(text))
+        posted = await self._api.write(
+            Call("chat.startStream", self._limits.start_stream, sending=True),
+            {
+                "channel": part.to.chat,
+                "thread_ts": part.to.thread,
+                "recipient_user_id": part.to.sender,
+                "recipient_team_id": part.to.tenant,
+                "chunks": [{"type": "markdown_text", "text": sent}],
+            },
+            Posted,
+        )
+        await part.save(Ref(ts=posted.ts, stream=True).model_dump_json())
+        message = Message(part.to.chat, posted.ts, part.id)
+        return StreamedPart(self._api, self._limits, message, slot, part.save, sent)
+
+    async def _open_post(self, part: PartRequest, text: str) -> LivePart:
+        rendered = render(text)
+        arguments: dict[str, object] = {
+            "channel": part.to.chat,
+            "markdown_text": rendered,
+            "metadata": metadata(part.id),
+        }
+        if part.to.thread:
+            arguments["thread_ts"] = part.to.thread
+        await self._limits.take_post(part.to.chat)
+        call = Call("chat.postMessage", self._limits.posts, sending=True)
+        posted = await self._api.write(call, arguments, Posted)
+        await part.save(Ref(ts=posted.ts, stream=False).model_dump_json())
+        message = Message(part.to.chat, posted.ts, part.id)
+        return PostedPart(self._api, self._limits, message, rendered)
+
+
+def _kind(part: PartRequest) -> str:
+    """Channels, groups and direct messages tell themselves by the first letter of their ids."""
+    return part.to.chat[:1]

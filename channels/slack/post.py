@@ -1,0 +1,129 @@
+"""A part shown by ``chat.postMessage`` and changed by ``chat.update``.
+
+Invariants: the message carries its part's id as metadata from its first moment; every update replaces all of
+the message, so a repeated or late one does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel
+
+from channels.slack import errors
+from channels.slack.limits import Limits, Slot
+from channels.slack.render import render
+from channels.slack.web_api import Call, Done, WebApi
+
+SHORTEST_UPDATE = 3.0
+"""Seconds between two updates (docs: chat.update advises at most one every 3 s for a message)."""
+
+METADATA_TYPE: Literal["turnkeeper_part"] = "turnkeeper_part"
+
+
+class Ref(BaseModel):
+    """What a part's ``ref`` holds. ``stream``: Slack may still think of it as a live stream."""
+
+    ts: str
+    stream: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of ours on Slack."""
+
+    chat: str
+    ts: str
+    part: str
+
+
+def metadata(part: str) -> dict[str, object]:
+    return {"event_type": METADATA_TYPE, "event_payload": {"part": part}}
+
+
+async def stop_stream(
+    api: WebApi, limits: Limits, message: Message, *, slot: Slot | None = None, rest: str = ""
+) -> bool:
+    """Append ``rest``, label the message with its part's id and end the stream.
+
+    False if the stream was over already: then nothing was changed. Raises DeliveryUnknownError where ``rest``
+    may have been appended, else DeliveryDelayedError or DeliveryRefusedError.
+    """
+    await (slot.take_stop() if slot is not None else limits.stop_stream.take(urgent=True))
+    arguments: dict[str, object] = {
+        "channel": message.chat,
+        "ts": message.ts,
+        "metadata": metadata(message.part),
+    }
+    if rest:
+        arguments["chunks"] = [{"type": "markdown_text", "text": rest}]
+    try:
+        await api.write(Call("chat.stopStream", limits.stop_stream, sending=bool(rest)), arguments, Done)
+    except errors.SlackRefusedError as refused:
+        if refused.code in errors.STREAM_OVER:
+            return False
+        raise
+    return True
+
+
+class PostedPart:
+    """``conversation.outbound.LivePart`` of a message that is no (longer a) stream.
+
+    ``shown`` is the rendered text that Slack has, None where that is not known.
+    """
+
+    def __init__(self, api: WebApi, limits: Limits, message: Message, shown: str | None) -> None:
+        self._api = api
+        self._limits = limits
+        self._message = message
+        self._shown = shown
+        self._shown_at = asyncio.get_running_loop().time()
+        self._permit = False
+        limits.updated_parts.add(self)
+
+    async def pace(self) -> None:
+        loop = asyncio.get_running_loop()
+        interval = self._limits.update.interval(SHORTEST_UPDATE, len(self._limits.updated_parts))
+        await asyncio.sleep(self._shown_at + interval - loop.time())
+        if not self._permit:
+            await self._limits.update.take(urgent=False)
+            self._permit = True
+
+    async def show(self, text: str) -> None:
+        await self._update(render(text), urgent=False)
+
+    async def close(self, text: str) -> None:
+        await self._update(render(text), urgent=True)
+        self._limits.updated_parts.discard(self)
+
+    async def _update(self, rendered: str, *, urgent: bool) -> None:
+        if rendered == self._shown:
+            return
+        if not self._permit:
+            await self._limits.update.take(urgent=urgent)
+        self._permit = False
+        self._shown = None  # until the answer is here, as the call may be cancelled
+        try:
+            await self._replace(rendered)
+        except errors.SlackRefusedError as refused:
+            if refused.code != "streaming_state_conflict":
+                raise
+            await stop_stream(self._api, self._limits, self._message)
+            await self._limits.update.take(urgent=True)
+            await self._replace(rendered)
+        self._shown = rendered
+        self._shown_at = asyncio.get_running_loop().time()
+
+    async def _replace(self, rendered: str) -> None:
+        await self._api.write(
+            Call("chat.update", self._limits.update),
+            {
+                "channel": self._message.chat,
+                "ts": self._message.ts,
+                "markdown_text": rendered,
+                "metadata": metadata(self._message.part),
+            },
+            Done,
+        )

@@ -1,0 +1,147 @@
+"""A part shown by Slack's native streaming: what is new is appended (docs: chat.startStream and its like).
+
+Invariants:
+
+- what Slack has of this message is ``_sent``, exactly, until ``_sent`` is None: then nobody knows, nothing is
+  appended any more and the message is mended by an update;
+- every stream ends labelled with its part's id, so an own message without label is a stream under way;
+- a stream becomes a plain message, changed by updates, before Slack ends it at about five minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from channels.slack import errors
+from channels.slack.limits import Limits, Slot
+from channels.slack.post import Message, PostedPart, Ref, stop_stream
+from channels.slack.render import render, settled
+from channels.slack.web_api import Call, Done, WebApi
+from conversation.outbound import DeliveryDelayedError, DeliveryError, DeliveryUnknownError, Save
+
+SHORTEST_APPEND = 0.4
+"""Seconds between two appends: quick enough to look like typing, and 30 s of it fit into a full bucket."""
+
+LIFETIME = 240.0
+"""Seconds after which a stream is given up (public issue python-slack-sdk #1859: Slack ends it at about 300)."""
+
+
+class StreamedPart:
+    """``conversation.outbound.LivePart`` of a stream; it becomes a PostedPart when the stream can go no further."""
+
+    def __init__(
+        self, api: WebApi, limits: Limits, message: Message, slot: Slot, save: Save, sent: str
+    ) -> None:
+        self._api = api
+        self._limits = limits
+        self._message = message
+        self._slot = slot
+        self._save = save
+        self._sent: str | None = sent
+        self._opened_at = self._shown_at = asyncio.get_running_loop().time()
+        self._permit = False
+        self._over = False
+        self._post: PostedPart | None = None
+
+    async def pace(self) -> None:
+        if self._post is not None:
+            await self._post.pace()
+            return
+        limit = self._limits.append_stream
+        interval = limit.interval(SHORTEST_APPEND, self._limits.live_streams)
+        await asyncio.sleep(self._shown_at + interval - asyncio.get_running_loop().time())
+        if not self._permit:
+            await limit.take(urgent=False)
+            self._permit = True
+
+    async def show(self, text: str) -> None:
+        if self._post is None:
+            if self._appendable() and await self._append(settled(render(text))):
+                return
+            await self._stop()
+            self._post = await self._posted()
+        await self._post.show(text)
+
+    async def close(self, text: str) -> None:
+        if self._post is None:
+            rendered = render(text)
+            continues = self._sent is not None and rendered.startswith(self._sent)
+            if await self._stop(rendered[len(self._sent or "") :] if continues else "") and continues:
+                self._slot.close()
+                return
+            self._post = await self._posted()
+        await self._post.close(text)
+
+    def _appendable(self) -> bool:
+        return self._sent is not None and asyncio.get_running_loop().time() < self._opened_at + LIFETIME
+
+    async def _append(self, rendered: str) -> bool:
+        """Append what is new; False where the stream takes nothing more."""
+        sent = self._sent or ""
+        new = rendered[len(sent) :]
+        # Text that changed where it was sent already waits for `close`; blank text Slack would refuse.
+        if not new.strip() or not rendered.startswith(sent):
+            return True
+        if not self._permit:
+            await self._limits.append_stream.take(urgent=False)
+        self._permit = False
+        self._sent = None  # until the answer is here, as the call may be cancelled
+        try:
+            await self._api.write(
+                Call("chat.appendStream", self._limits.append_stream, sending=True),
+                {
+                    "channel": self._message.chat,
+                    "ts": self._message.ts,
+                    "chunks": [{"type": "markdown_text", "text": new}],
+                },
+                Done,
+            )
+        except DeliveryUnknownError as unknown:
+            raise DeliveryDelayedError(str(unknown), errors.TRANSIENT_DELAY) from None
+        except DeliveryDelayedError:
+            self._sent = sent
+            raise
+        except errors.SlackRefusedError as refused:
+            self._over = refused.code in errors.STREAM_OVER
+            if self._over or refused.code in errors.STREAM_OUTGROWN:
+                return False
+            await self._give_up(refused, sent)
+            raise
+        self._sent = rendered
+        self._shown_at = asyncio.get_running_loop().time()
+        return True
+
+    async def _stop(self, rest: str = "") -> bool:
+        """End the stream, if it has not ended; whether the message now ends with ``rest``."""
+        if self._over:
+            return False
+        sent, self._sent = self._sent, None
+        try:
+            stopped = await stop_stream(self._api, self._limits, self._message, slot=self._slot, rest=rest)
+        except DeliveryUnknownError as unknown:
+            raise DeliveryDelayedError(str(unknown), errors.TRANSIENT_DELAY) from None
+        except DeliveryDelayedError:
+            self._sent = sent
+            raise
+        except errors.SlackRefusedError as refused:
+            if rest and refused.code in errors.STREAM_OUTGROWN:
+                await self._stop()
+                return False
+            await self._give_up(refused, sent)
+            raise
+        self._over = True
+        return stopped
+
+    async def _give_up(self, refused: errors.SlackRefusedError, sent: str | None) -> None:
+        """The person stopped it, or it is gone. What was stopped is labelled, lest ``find`` takes it for lost."""
+        self._slot.close()
+        if refused.code != "stopped_by_user" or not sent:
+            return
+        with contextlib.suppress(DeliveryError):
+            await PostedPart(self._api, self._limits, self._message, None).close(sent)
+
+    async def _posted(self) -> PostedPart:
+        self._slot.close()
+        await self._save(Ref(ts=self._message.ts, stream=False).model_dump_json())
+        return PostedPart(self._api, self._limits, self._message, None)

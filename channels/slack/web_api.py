@@ -1,0 +1,141 @@
+"""Calls of Slack's Web API: one attempt each, bounded in time, its answer parsed, failures mapped by ``errors``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import aiohttp
+from pydantic import BaseModel, ValidationError
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from channels.budget import Limit
+from channels.slack import errors
+from conversation.outbound import SEND_TIMEOUT
+
+_log = logging.getLogger("channels.slack.web_api")
+# slack_sdk formats every call with its text, even for nobody, unless its logger itself is above DEBUG.
+_log.setLevel(logging.INFO)
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class Done(BaseModel):
+    """An answer of which nothing but its success matters."""
+
+
+class Posted(BaseModel):
+    ts: str
+
+
+class Identity(BaseModel):
+    """Who the token is (``auth.test``)."""
+
+    user_id: str
+    bot_id: str | None = None
+    team: str = ""
+    user: str = ""
+
+
+class _Failure(BaseModel):
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """``limit`` is closed when Slack says 429. ``sending``: doing it twice would show something twice."""
+
+    method: str
+    limit: Limit | None = None
+    sending: bool = False
+
+
+class WebApi:
+    """One bot token on one shared HTTP session, which stays its owner's to close."""
+
+    def __init__(self, token: str, http: aiohttp.ClientSession, base_url: str) -> None:
+        self._client = AsyncWebClient(
+            token=token,
+            base_url=base_url,
+            session=http,
+            timeout=int(SEND_TIMEOUT),
+            retry_handlers=[],
+            logger=_log,
+        )
+        # The session decides about proxies; slack_sdk would send even 127.0.0.1 through HTTP_PROXY.
+        self._client.proxy = None
+        self.identity: Identity | None = None
+
+    async def write(self, call: Call, arguments: Mapping[str, object], answer: type[Answer]) -> Answer:
+        """Raises DeliveryDelayedError, DeliveryUnknownError (if ``sending``) or errors.SlackRefusedError."""
+        return await self._call(call, "POST", None, arguments, answer)
+
+    async def read(self, call: Call, arguments: Mapping[str, str | int], answer: type[Answer]) -> Answer:
+        """Raises DeliveryDelayedError or errors.SlackRefusedError."""
+        return await self._call(call, "GET", arguments, None, answer)
+
+    async def whoami(self) -> Identity:
+        """Asked once; from then on ``identity`` is known."""
+        return self.identity or await self.ask_identity()
+
+    async def ask_identity(self) -> Identity:
+        """Asks Slack even where the answer is known: it tells whether the token still works."""
+        self.identity = await self.write(Call("auth.test"), {}, Identity)
+        return self.identity
+
+    async def _call(
+        self,
+        call: Call,
+        verb: str,
+        params: Mapping[str, str | int] | None,
+        json: Mapping[str, object] | None,
+        answer: type[Answer],
+    ) -> Answer:
+        # Errors are raised `from None`: those of slack_sdk and pydantic carry the response or the input.
+        try:
+            # slack_sdk ignores its own timeout where a session is given.
+            async with asyncio.timeout(SEND_TIMEOUT):
+                response = await self._client.api_call(
+                    call.method,
+                    http_verb=verb,
+                    params=None if params is None else dict(params),
+                    json=None if json is None else dict(json),
+                )
+            return answer.model_validate(response.data)
+        except SlackApiError as error:
+            raise self._refusal(call, error) from None
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            raise errors.unreached(call.method) from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise errors.unanswered(call.method, type(error).__name__, sending=call.sending) from None
+        # AttributeError and UnicodeDecodeError: slack_sdk on a 200 that is plain text, a list or not UTF-8.
+        except (ValidationError, AttributeError, UnicodeDecodeError):
+            raise errors.unanswered(call.method, "unreadable answer", sending=call.sending) from None
+
+    def _refusal(self, call: Call, error: SlackApiError) -> Exception:
+        response = error.response
+        if not isinstance(response, AsyncSlackResponse):
+            return errors.unanswered(call.method, "answer is not JSON", sending=call.sending)
+        try:
+            code = _Failure.model_validate(response.data).error
+        except ValidationError:
+            code = ""
+        delivery_error = errors.answered(
+            call.method,
+            response.status_code,
+            code,
+            retry_after=_retry_after(response.headers.get("Retry-After")),
+            sending=call.sending,
+        )
+        if isinstance(delivery_error, errors.RateLimitedError) and call.limit is not None:
+            call.limit.close_for(delivery_error.delay)
+        return delivery_error
+
+
+def _retry_after(header: str | None) -> float | None:
+    return float(header) if header is not None and header.isascii() and header.isdigit() else None

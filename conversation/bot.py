@@ -1,0 +1,68 @@
+"""A bot as the core sees it: who may talk to it, which agent answers, and how its answers get out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from conversation.messages import InboundMessage
+from conversation.outbound import Outbound
+from conversation.providers.port import Provider
+from conversation.turn import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Of a model, in seconds: until the first piece of text, between pieces, and for the whole reply."""
+
+    first_token: float = 60.0
+    idle: float = 60.0
+    reply: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A model with its instructions. ``max_turns`` and ``max_context_tokens`` bound the history it is given."""
+
+    id: str
+    provider: Provider
+    system_prompt: str = ""
+    max_context_tokens: int = 100_000
+    max_turns: int = 100
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """Who is answered. Empty ``users`` or ``chats`` admit everybody; ``max_age`` is in seconds."""
+
+    enabled: bool = True
+    users: frozenset[str] = frozenset()
+    chats: frozenset[str] = frozenset()
+    external_users: bool = False
+    max_age: float = 1800.0
+
+    def on_arrival(self, message: InboundMessage, now: float) -> Reason | None:
+        """Why a message that arrives now is not answered."""
+        if now - message.sent_at > self.max_age:
+            return Reason.STALE
+        return self.refusal(message)
+
+    def refusal(self, message: InboundMessage) -> Reason | None:
+        """Why a message is not answered, however long it has been waiting."""
+        if not self.enabled:
+            return Reason.BOT_DISABLED
+        outside = not self.external_users and message.sender.tenant != message.key.tenant
+        unlisted = self.users and message.sender.id not in self.users
+        elsewhere = self.chats and message.address.chat not in self.chats
+        return Reason.NOT_ALLOWED if outside or unlisted or elsewhere else None
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """``max_queued`` turns may wait behind the one being answered (0: who comes while it is busy is refused)."""
+
+    id: str
+    agent: Agent
+    outbound: Outbound
+    gates: Gates = field(default_factory=Gates)
+    max_queued: int = 20

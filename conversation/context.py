@@ -1,0 +1,31 @@
+"""What the model is given: the agent's instructions, as much of the conversation as fits, and the message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conversation.bot import Agent
+from conversation.providers.port import Entry, Prompt
+
+ENTRY_OVERHEAD = 4
+"""Tokens that an entry costs besides its text (OpenAI's counting guide: 3 per message and its role)."""
+
+
+def prompt(agent: Agent, history: Sequence[Entry], question: str) -> Prompt:
+    """The newest whole turns of ``history`` that fit into the agent's budget, then the question itself."""
+    budget = agent.max_context_tokens - tokens(agent.system_prompt) - tokens(question) - 2 * ENTRY_OVERHEAD
+    start = len(history)
+    spent = 0
+    for index in range(len(history) - 1, -1, -1):
+        spent += tokens(history[index].text) + ENTRY_OVERHEAD
+        if spent > budget:
+            break
+        if history[index].role == "user":
+            start = index
+    return Prompt(agent.system_prompt, (*history[start:], Entry("user", question)))
+
+
+def tokens(text: str) -> int:
+    """An estimate that errs on the high side: four ASCII characters a token, one of any other script."""
+    ascii_only = len(text) if text.isascii() else sum(character.isascii() for character in text)
+    return ascii_only // 4 + (len(text) - ascii_only) + 1

@@ -1,0 +1,200 @@
+"""The conversations that are active in this process: its session, its slots, and what runs in them.
+
+Invariants:
+
+- a slot is taken from before a claim can be granted until its turn has ended, so that at most
+  ``max_replies`` run at once;
+- every actor is a task of the group in ``run``: none outlives it;
+- while draining nothing new is claimed, what runs may end, and messages are still admitted to the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from conversation.keys import ConversationKey
+from conversation.messages import InboundMessage
+from conversation.persistence import persistently
+from conversation.stores.port import Admission, SessionLostError, Store, StoreUnavailableError
+from conversation.turn import Claim, Reason
+
+RENEW_EVERY = 5.0
+"""Seconds; a third of the lease, so that two renewals may fail."""
+
+SWEEP_EVERY = 1.0
+"""Seconds between two looks for due timers and ready conversations that nobody was woken for."""
+
+_log = structlog.get_logger()
+
+RunTurn = Callable[[Claim], Awaitable[Claim | None]]
+"""Runs a claim's turn to its end and returns the claim that the freed slot received."""
+
+
+class Directory:
+    """Admits messages and keeps up to ``max_replies`` conversations running while ``run`` runs."""
+
+    def __init__(self, store: Store, run_turn: RunTurn, *, max_replies: int) -> None:
+        self._store = store
+        self._turns = store.turns
+        self._run_turn = run_turn
+        self._max_replies = max_replies
+        self._session = ""
+        self._renewed_at = 0.0
+        self._running: dict[ConversationKey, Claim] = {}
+        self._actors: set[asyncio.Task[None]] = set()
+        self._reserved = 0
+        self._draining = False
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._slot_freed = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+
+    @property
+    def running(self) -> int:
+        """Turns that run now."""
+        return len(self._actors)
+
+    @property
+    def accepting(self) -> bool:
+        """Started and not draining."""
+        return self._tasks is not None and not self._draining
+
+    async def run(self, started: asyncio.Event) -> None:
+        """Own the session and the actors until cancelled. Sets ``started`` once messages can be admitted.
+
+        Raises StoreUnavailableError if the store is away at the start.
+        """
+        await self._open_session()
+        if self._store.exclusive:
+            taken_over = await self._turns.take_over(self._session)
+            if taken_over:
+                _log.info("took over the turns of the process before", turns=taken_over)
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            started.set()
+            await self._sweep()
+
+    async def admit(
+        self, message: InboundMessage, *, max_queued: int, refusal: Reason | None = None
+    ) -> Admission:
+        """Put a message into its conversation's queue, durably, and start answering if nothing is in the way.
+
+        Raises StoreUnavailableError: the message was not taken, the platform should send it again.
+        """
+        may_claim = self._free > 0
+        self._reserved += may_claim
+        try:
+            admission = await self._turns.admit(
+                message,
+                session=self._session,
+                may_claim=may_claim,
+                max_queued=max_queued,
+                refusal=refusal,
+            )
+        finally:
+            self._reserved -= may_claim
+        if admission.claim is not None:
+            self._start(admission.claim)
+        return admission
+
+    async def drain(self, grace: float) -> None:
+        """Stop claiming, let running replies end for ``grace`` seconds, then put the rest back at the head
+        of their queues, to be continued by whoever runs next.
+        """
+        self._draining = True
+        await persistently(lambda: self._turns.drain(self._session))
+        try:
+            async with asyncio.timeout(grace):
+                await self._idle.wait()
+        except TimeoutError:
+            _log.warning("grace period over: replies are put back", replies=self.running)
+        for actor in self._actors:
+            actor.cancel()
+        await asyncio.gather(*self._actors, return_exceptions=True)
+        self._closed = True
+        await self._turns.close_session(self._session)
+
+    @property
+    def _free(self) -> int:
+        return 0 if self._draining else self._max_replies - len(self._running) - self._reserved
+
+    async def _open_session(self) -> None:
+        self._session = await self._turns.open_session()
+        self._renewed_at = asyncio.get_running_loop().time()
+
+    async def _sweep(self) -> None:
+        """Renew the lease, end timers, and fill free slots, forever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                if not self._closed and loop.time() - self._renewed_at >= RENEW_EVERY:
+                    await self._renew()
+                await self._turns.tick(limit=100)
+                await self._fill_slots()
+            except StoreUnavailableError as error:
+                _log.warning("store unavailable", cause=str(error))
+            self._slot_freed.clear()
+            try:
+                async with asyncio.timeout(SWEEP_EVERY):
+                    await self._slot_freed.wait()
+            except TimeoutError:
+                continue
+
+    async def _renew(self) -> None:
+        """Extend the lease, and pick up claims whose answer was lost on the way here."""
+        try:
+            missing = await self._turns.renew(self._session, tuple(self._running.values()))
+        except SessionLostError:
+            _log.warning("session lost: everything that ran here is somebody else's", replies=self.running)
+            for actor in self._actors:
+                actor.cancel()
+            await self._open_session()
+            return
+        self._renewed_at = asyncio.get_running_loop().time()
+        for claim in missing:
+            if claim.key not in self._running and not self._draining:
+                self._start(claim)
+
+    async def _fill_slots(self) -> None:
+        most = self._free
+        if most <= 0:
+            return
+        self._reserved += most
+        try:
+            claims = await self._turns.claim(self._session, most)
+        except SessionLostError:
+            claims = ()
+        finally:
+            self._reserved -= most
+        for claim in claims:
+            self._start(claim)
+
+    def _start(self, claim: Claim) -> None:
+        assert self._tasks is not None
+        self._running[claim.key] = claim
+        self._idle.clear()
+        actor = self._tasks.create_task(self._occupy(claim), name=f"conversation {claim.key}")
+        self._actors.add(actor)
+        actor.add_done_callback(self._ended)
+
+    async def _occupy(self, first: Claim) -> None:
+        claim: Claim | None = first
+        while claim is not None:
+            try:
+                following = await self._run_turn(claim)
+            finally:
+                if self._running.get(claim.key) is claim:
+                    del self._running[claim.key]
+            claim = following
+            if claim is not None:
+                self._running[claim.key] = claim
+
+    def _ended(self, actor: asyncio.Task[None]) -> None:
+        self._actors.discard(actor)
+        self._slot_freed.set()
+        if not self._actors:
+            self._idle.set()

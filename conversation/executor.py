@@ -1,0 +1,171 @@
+"""Runs one turn: gates, context, the model's stream, the relay. Every way out is a ``Final``.
+
+Invariants:
+
+- once a final is stored, only its sending is repeated: the model is not asked again;
+- the model is asked again within an attempt only while the person has seen nothing of its answer;
+- an exception that nobody foresaw becomes ``executor_crash`` with a notice, here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing
+
+import structlog
+
+from conversation import context
+from conversation.bot import Agent, Bot
+from conversation.clock import Clock
+from conversation.outbound import DeliveryError, DeliveryRefusedError
+from conversation.persistence import persistently
+from conversation.providers.port import Prompt, ProviderError
+from conversation.relay import Relay
+from conversation.stores.port import StoreError, TurnStore
+from conversation.stores.transcripts import Transcripts
+from conversation.texts import notice
+from conversation.turn import CRASHES_BEFORE_DEAD, Claim, Delivery, Final, Outcome, Reason, Turn
+
+CONTEXT_TIMEOUT = 15.0
+"""Seconds for reading the conversation's history."""
+
+MODEL_TRIES = 3
+"""Requests to the model before its refusal is told to the person."""
+
+LONGEST_MODEL_WAIT = 10.0
+"""Seconds of a model's ``Retry-After`` that are waited for; with a longer one the person is told at once."""
+
+FAILURES_BEFORE_DEAD = 10
+"""Put-backs after which a turn that cannot be delivered is given up: about half an hour of trying."""
+
+_log = structlog.get_logger()
+
+
+class Executor:
+    """Runs turns of any bot in ``bots``; keeps nothing between two turns."""
+
+    def __init__(
+        self, bots: Mapping[str, Bot], turns: TurnStore, transcripts: Transcripts, clock: Clock
+    ) -> None:
+        self._bots = bots
+        self._turns = turns
+        self._transcripts = transcripts
+        self._clock = clock
+
+    async def run(self, claim: Claim) -> Final:
+        """Answer the claim's turn visibly and return how it ended, not yet completed in the store.
+
+        Raises ClaimLostError when somebody else goes on with it, and DeliveryError (delayed or unknown) when
+        the platform does not take the answer now: put the turn back then.
+        """
+        bot = self._bots.get(claim.key.bot)
+        if bot is None:
+            return _undeliverable(Reason.BOT_DISABLED)
+
+        async def checkpoint(delivery: Delivery) -> None:
+            await persistently(lambda: self._turns.checkpoint(claim, delivery))
+
+        relay = Relay(bot.outbound, claim, checkpoint, self._clock)
+        turn = claim.turn
+        if turn.failures >= FAILURES_BEFORE_DEAD:
+            return _undeliverable(Reason.DELIVERY_FAILED)
+        try:
+            final = turn.delivery.final or await self._decide(bot, turn, relay)
+            await relay.settle(final)
+        except DeliveryRefusedError as refused:
+            _log.warning("delivery refused", turn=turn.id, bot=bot.id, cause=str(refused))
+            return _undeliverable(Reason.DELIVERY_FAILED)
+        return final
+
+    async def _decide(self, bot: Bot, turn: Turn, relay: Relay) -> Final:
+        if turn.crashes >= CRASHES_BEFORE_DEAD:
+            return _notice(turn, relay, Outcome("dead", Reason.EXECUTOR_CRASH))
+        refusal = turn.refusal or bot.gates.refusal(turn.message)
+        if refusal is not None:
+            return _notice(turn, relay, Outcome("refused", refusal))
+        try:
+            await self._converse(bot.agent, turn, relay)
+        except ProviderError as failure:
+            _log.warning("model failed", turn=turn.id, agent=bot.agent.id, cause=str(failure))
+            return _notice(turn, relay, Outcome("failed", failure.reason))
+        except (StoreError, DeliveryError):
+            raise
+        except Exception:  # noqa: BLE001 - the boundary of a turn: it fails visibly, the conversation goes on
+            _log.exception("executor crash", turn=turn.id, agent=bot.agent.id)
+            return _notice(turn, relay, Outcome("failed", Reason.EXECUTOR_CRASH))
+        texts = relay.texts()
+        if not "".join(texts).strip():
+            return _notice(turn, relay, Outcome("failed", Reason.EMPTY_REPLY))
+        return Final(texts, relay.answer, Outcome("answered"))
+
+    async def _converse(self, agent: Agent, turn: Turn, relay: Relay) -> None:
+        """Feed the model's whole answer to the relay while it shows it."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(relay.run(), name=f"relay {turn.id}")
+                try:
+                    await self._listen(agent, turn, relay)
+                finally:
+                    relay.end()
+        except ExceptionGroup as group:
+            raise _gravest(group) from group
+
+    async def _listen(self, agent: Agent, turn: Turn, relay: Relay) -> None:
+        try:
+            async with asyncio.timeout(CONTEXT_TIMEOUT):
+                history = await persistently(
+                    lambda: self._transcripts.recent(turn.message.key, agent.max_turns)
+                )
+        except TimeoutError:
+            raise ProviderError(Reason.CONTEXT_TIMEOUT, "the history was not read in time") from None
+        prompt = context.prompt(agent, history, turn.message.text)
+        try:
+            async with asyncio.timeout(agent.timeouts.reply):
+                for tried in range(1, MODEL_TRIES + 1):
+                    try:
+                        await _stream(agent, prompt, relay)
+                    except ProviderError as failure:
+                        wait = failure.retry_after
+                        last = tried == MODEL_TRIES or relay.has_text
+                        if last or wait is None or wait > LONGEST_MODEL_WAIT:
+                            raise
+                        await asyncio.sleep(max(wait, 0.25 * 2**tried))
+                    else:
+                        return
+        except TimeoutError:
+            raise ProviderError(
+                Reason.MODEL_TIMEOUT, f"no complete reply in {agent.timeouts.reply:g} s"
+            ) from None
+
+
+async def _stream(agent: Agent, prompt: Prompt, relay: Relay) -> None:
+    loop = asyncio.get_running_loop()
+    patience = asyncio.timeout(agent.timeouts.first_token)
+    try:
+        async with patience, aclosing(agent.provider.stream(prompt)) as pieces:
+            async for piece in pieces:
+                relay.feed(piece)
+                patience.reschedule(loop.time() + agent.timeouts.idle)
+    except TimeoutError:
+        if not patience.expired():
+            raise
+        waited_for = "next" if relay.has_text else "first"
+        raise ProviderError(Reason.MODEL_TIMEOUT, f"the {waited_for} piece of text did not come") from None
+
+
+def _notice(turn: Turn, relay: Relay, outcome: Outcome) -> Final:
+    """The end of a turn without a complete answer: what is visible stays, and a sentence says why."""
+    assert outcome.reason is not None
+    sentence = notice(outcome.reason, turn.message.locale, turn.reference)
+    return Final(relay.texts(sentence), "", outcome)
+
+
+def _undeliverable(reason: Reason) -> Final:
+    return Final((), "", Outcome("dead", reason))
+
+
+def _gravest(group: ExceptionGroup[Exception]) -> Exception:
+    """A lost claim or a refused delivery says more than the model's failure that it may have caused."""
+    causes = list(group.exceptions)
+    return next((cause for cause in causes if isinstance(cause, StoreError | DeliveryError)), causes[0])

@@ -1,0 +1,62 @@
+"""What a person said, after its channel verified and normalised it.
+
+A message is the platform's no longer: no platform type and no raw payload goes further in than this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+from conversation.keys import ConversationKey
+
+Locale = Literal["en", "zh"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The person. ``tenant`` is the workspace or tenant the person belongs to, which may not be the bot's."""
+
+    id: str
+    tenant: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an answer goes: under ``message`` in ``thread`` of ``chat``.
+
+    ``thread`` is empty where the answer stands in the chat itself. ``sender`` and ``tenant`` name the person who
+    is answered, which Slack asks for when a stream is opened.
+    """
+
+    chat: str
+    message: str
+    thread: str
+    sender: str
+    tenant: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """One message to be answered.
+
+    ``identity`` is equal for all deliveries and twins of one message and differs between messages of a bot.
+    ``sent_at`` is the platform's own time of the message, in seconds since 1970. ``locale`` is the language of
+    notices to this person.
+    """
+
+    key: ConversationKey
+    identity: str
+    address: Address
+    sender: Sender
+    text: str
+    sent_at: float
+    locale: Locale
+
+    @property
+    def turn_id(self) -> str:
+        """Names the turn that answers this message: the same on every replica and for every redelivery."""
+        source = f"{self.key.channel}\x1f{self.key.bot}\x1f{self.identity}"
+        return hashlib.blake2b(source.encode(), digest_size=12).hexdigest()

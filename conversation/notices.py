@@ -1,0 +1,49 @@
+"""Notices for messages that were refused before they became a turn: a full queue.
+
+They are a courtesy, not a promise: each is tried once, and none is sent after a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from conversation.messages import InboundMessage
+from conversation.outbound import DeliveryError, Outbound, PartRequest
+from conversation.texts import notice
+from conversation.turn import Reason, part_id
+
+WAITING = 200
+"""Notices that may wait to be sent; further ones are dropped."""
+
+_log = structlog.get_logger()
+
+
+class Notices:
+    """Sends notices one after the other while ``run`` runs."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Queue[tuple[Outbound, InboundMessage, Reason]] = asyncio.Queue(WAITING)
+
+    def send(self, outbound: Outbound, message: InboundMessage, reason: Reason) -> None:
+        """Returns at once. Dropped, with a log line, if too many are waiting."""
+        try:
+            self._waiting.put_nowait((outbound, message, reason))
+        except asyncio.QueueFull:
+            _log.warning("notice dropped", turn=message.turn_id, reason=reason)
+
+    async def run(self) -> None:
+        while True:
+            outbound, message, reason = await self._waiting.get()
+            text = notice(reason, message.locale, message.turn_id[:8])
+            request = PartRequest(message.address, part_id(message.turn_id, 0), 1, _keep_nothing)
+            try:
+                part = await outbound.open(request, text)
+                await part.close(text)
+            except DeliveryError as error:
+                _log.warning("notice not delivered", turn=message.turn_id, reason=reason, cause=str(error))
+
+
+async def _keep_nothing(_ref: str) -> None:
+    """There is no turn to store it with."""

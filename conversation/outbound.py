@@ -1,0 +1,130 @@
+"""The port through which an answer reaches a person. Each channel implements it once per bot.
+
+An answer is a list of *parts*, each one message on the platform. A part is opened once, shows the growing text
+any number of times (always the whole text so far; the newest wins) and is closed with its final text. Calls
+for one part are never concurrent.
+
+What goes wrong is decided by the channel that met it, as one of the three errors below. Everything else that
+an implementation raises is a bug of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from conversation.messages import Address
+
+SEND_TIMEOUT = 10.0
+"""Seconds after which a platform call is given up. A send whose process died is looked for only after that."""
+
+
+class DeliveryError(Exception):
+    """The platform did not do what it was asked."""
+
+
+class DeliveryDelayedError(DeliveryError):
+    """Nothing was changed; the same call may succeed after ``delay`` seconds."""
+
+    def __init__(self, cause: str, delay: float) -> None:
+        super().__init__(f"{cause}; try again in {delay:g} s")
+        self.delay = delay
+
+
+class DeliveryUnknownError(DeliveryError):
+    """A message was sent and no answer came: it may be there. ``Outbound.find`` tells."""
+
+
+class DeliveryRefusedError(DeliveryError):
+    """It will never succeed: the chat is gone, the bot was removed, its token was revoked."""
+
+
+Save = Callable[[str], Awaitable[None]]
+"""Stores a part's ``ref``. A channel awaits it before it relies on the ref being known after a crash."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartRequest:
+    """Which part to open, find or resume.
+
+    ``id`` is the idempotency id of the part. ``attempt`` (1, 2 …) numbers the claims of this turn: platforms
+    with rising sequence numbers give each attempt a block of its own, above all earlier ones.
+    """
+
+    to: Address
+    id: str
+    attempt: int
+    save: Save
+
+
+class LivePart(Protocol):
+    """One message on the platform that this process is writing."""
+
+    async def pace(self) -> None:
+        """Return when a partial text may be shown without exceeding a limit. May be cancelled at any time."""
+        ...
+
+    async def show(self, text: str) -> None:
+        """Show the whole text so far, never empty. Raises DeliveryDelayedError or DeliveryRefusedError."""
+        ...
+
+    async def close(self, text: str) -> None:
+        """Show the final text, whatever the pace. Afterwards the message is no longer growing.
+
+        May be repeated after DeliveryDelayedError. Raises DeliveryRefusedError too.
+        """
+        ...
+
+
+class Outbound(Protocol):
+    """Answers of one bot."""
+
+    @property
+    def streams(self) -> bool:
+        """Whether the answer is shown while it grows; otherwise parts are opened with their final text."""
+        ...
+
+    @property
+    def opens_early(self) -> bool:
+        """Whether a part may be opened before there is any text (with the text empty)."""
+        ...
+
+    @property
+    def fate_known_after(self) -> float:
+        """Seconds after which ``find`` tells the truth about a send whose process died."""
+        ...
+
+    def cut(self, text: str) -> tuple[str, str] | None:
+        """Split what does not fit into one part: (what the part ends with, what the next begins with).
+
+        None while everything fits. Both halves are valid Markdown for themselves. The head never changes when
+        more text follows.
+        """
+        ...
+
+    async def open(self, part: PartRequest, text: str) -> LivePart:
+        """Make a new message with this text visible.
+
+        Raises DeliveryDelayedError, DeliveryUnknownError or DeliveryRefusedError.
+        """
+        ...
+
+    async def resume(self, part: PartRequest, ref: str) -> LivePart:
+        """Go on writing the message that ``ref`` names, of which an earlier attempt (perhaps still alive) had
+        hold. From the return on, the platform refuses that attempt or its writes are overwritten.
+
+        Raises DeliveryDelayedError or DeliveryRefusedError.
+        """
+        ...
+
+    async def find(self, part: PartRequest) -> str | None:
+        """Look for a part whose sending had an unknown outcome: its ref, or None if it never arrived.
+
+        A platform that refuses a second send by id answers None: opening again is safe there.
+        """
+        ...
+
+    async def remove(self, part: PartRequest, ref: str) -> None:
+        """Take a surplus part away; already gone is fine."""
+        ...

@@ -1,0 +1,62 @@
+"""The port to a language model.
+
+A provider turns a prompt into pieces of text as they arrive. It maps what goes wrong at its service to
+ProviderError, once. It keeps no time: the executor bounds the wait for the first piece, between pieces, and in
+all, and closes the stream when time is up or nobody wants the answer any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from conversation.turn import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One utterance of the conversation."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model is asked: ``entries`` from old to new; the last is the message to be answered."""
+
+    system: str
+    entries: tuple[Entry, ...]
+
+
+class ProviderError(Exception):
+    """The model gave no complete answer.
+
+    ``retry_after`` is set (in seconds) where asking again may help and nothing was answered yet: 0 where the
+    service named no delay. The text is for operators; it holds no credential and no message text.
+    """
+
+    def __init__(self, reason: Reason, detail: str, *, retry_after: float | None = None) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class Provider(Protocol):
+    """One agent's model."""
+
+    def stream(self, prompt: Prompt) -> AsyncGenerator[str, None]:
+        """Yield the answer's text in pieces, never an empty one, until it is complete.
+
+        A stream that ends early raises ProviderError: a truncated answer is never a short answer.
+        """
+        ...
+
+    async def check(self, *, live: bool) -> str:
+        """Ask the service once and return a line that says what it answered; ``live`` asks the model itself
+        (temperature 0, at most 32 tokens). Raises ProviderError."""
+        ...
+
+    async def close(self) -> None: ...

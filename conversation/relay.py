@@ -1,0 +1,231 @@
+"""Shows one turn's growing answer on the platform.
+
+Invariants:
+
+- one writer: calls for a turn are never concurrent, and an edit never queues behind a slow edit (the newest
+  text wins);
+- every message that becomes visible is stored before anything relies on it, so that the next attempt writes
+  the same message instead of a second one;
+- a part is cut off only once; its text does not change any more in this attempt;
+- the final texts are shown whatever the pace, and surplus parts of an earlier attempt are taken away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import TypeVar
+
+from conversation.clock import Clock
+from conversation.outbound import (
+    DeliveryDelayedError,
+    DeliveryUnknownError,
+    LivePart,
+    Outbound,
+    PartRequest,
+)
+from conversation.turn import Claim, Delivery, Final, Part, part_id
+
+TRIES = 4
+"""Attempts at one platform call before the turn is put back and tried again later."""
+
+LONGEST_WAIT = 30.0
+"""Seconds of ``Retry-After`` that are waited for with the conversation held; longer ones put the turn back."""
+
+T = TypeVar("T")
+
+Checkpoint = Callable[[Delivery], Awaitable[None]]
+
+
+class Relay:
+    """One attempt at showing one turn. ``feed`` and ``end`` are called while ``run`` runs; then ``settle``."""
+
+    def __init__(self, outbound: Outbound, claim: Claim, checkpoint: Checkpoint, clock: Clock) -> None:
+        self._outbound = outbound
+        self._claim = claim
+        self._checkpoint = checkpoint
+        self._clock = clock
+        self._delivery = claim.turn.delivery
+        self._said: list[str] = []
+        self._finished: list[str] = []
+        self._growing: list[str] = []
+        self._live: LivePart | None = None
+        self._sent_blindly: set[int] = set()
+        self._changed = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    @property
+    def has_text(self) -> bool:
+        return bool(self._finished or self._growing)
+
+    @property
+    def answer(self) -> str:
+        """What was fed, whole: the transcript's text."""
+        return "".join(self._said)
+
+    def feed(self, text: str) -> None:
+        """Append to the answer. Costs the same however long the answer is."""
+        self._said.append(text)
+        self._growing.append(text)
+        self._changed.set()
+
+    def end(self) -> None:
+        """Nothing more will be fed: ``run`` returns as soon as the platform call under way has returned."""
+        self._ended.set()
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Show what is fed until ``end``. Raises DeliveryRefusedError and ClaimLostError."""
+        if not self._outbound.streams:
+            return
+        if self._outbound.opens_early or self._ref(0) is not None:
+            await self._open_while_growing("")
+        while await self._wait_for_text():
+            if self._live is not None and not await self._unless_ended(self._live.pace()):
+                return
+            await self._show()
+
+    def texts(self, closing: str = "") -> tuple[str, ...]:
+        """The text of every part of the answer, with ``closing`` (a notice) as a last paragraph."""
+        tail = "".join(self._growing)
+        if closing:
+            tail = f"{tail.rstrip()}\n\n{closing}" if tail.strip() else closing
+        texts = list(self._finished)
+        while (halves := self._outbound.cut(tail)) is not None:
+            texts.append(halves[0])
+            tail = halves[1]
+        return (*texts, tail)
+
+    async def settle(self, final: Final) -> None:
+        """Make the final texts, and nothing else, visible.
+
+        Raises DeliveryRefusedError, ClaimLostError, and DeliveryDelayedError when the platform did not take
+        it for a while: the whole may then be repeated.
+        """
+        if self._delivery.final is None:
+            self._delivery = Delivery(self._delivery.parts, final)
+            await self._checkpoint(self._delivery)
+        for number in range(len(self._finished), len(final.texts)):
+            text = final.texts[number]
+            part = self._live
+            if part is None:
+                part = await self._insist(partial(self._take_hold, number, text))
+            await self._insist(partial(part.close, text))
+            self._live = None
+        for surplus in [part for part in self._delivery.parts if part.number >= len(final.texts)]:
+            await self._insist(partial(self._outbound.remove, self._request(surplus.number), surplus.ref))
+            self._delivery = self._delivery.without_part(surplus.number)
+            await self._checkpoint(self._delivery)
+
+    async def _wait_for_text(self) -> bool:
+        await self._changed.wait()
+        self._changed.clear()
+        return not self._ended.is_set()
+
+    async def _show(self) -> None:
+        text = "".join(self._growing)
+        self._growing = [text]
+        while (halves := self._outbound.cut(text)) is not None:
+            head, text = halves
+            if not await self._finish_part(head):
+                return
+            self._growing = [text]
+        if not text.strip():
+            return
+        if self._live is None:
+            await self._open_while_growing(text)
+            return
+        try:
+            await self._live.show(text)
+        except DeliveryDelayedError as delayed:
+            self._changed.set()
+            await self._unless_ended(asyncio.sleep(delayed.delay))
+
+    async def _finish_part(self, head: str) -> bool:
+        """Close the current part for good; False when the answer ended while the platform made us wait."""
+        while True:
+            try:
+                if self._live is None:
+                    self._live = await self._take_hold(len(self._finished), head)
+                await self._live.close(head)
+            except (DeliveryDelayedError, DeliveryUnknownError) as trouble:
+                if not await self._unless_ended(asyncio.sleep(_pause(trouble))):
+                    return False
+            else:
+                self._finished.append(head)
+                self._live = None
+                return True
+
+    async def _open_while_growing(self, text: str) -> None:
+        while not self._ended.is_set():
+            try:
+                self._live = await self._take_hold(len(self._finished), text)
+            except (DeliveryDelayedError, DeliveryUnknownError) as trouble:
+                await self._unless_ended(asyncio.sleep(_pause(trouble)))
+                text = "".join(self._growing)
+            else:
+                return
+
+    async def _take_hold(self, number: int, text: str) -> LivePart:
+        """The message that shows this part: the known one, the one an earlier try left, or a new one."""
+        request = self._request(number)
+        ref = self._ref(number)
+        if ref is None and (self._claim.turn.attempt > 1 or number in self._sent_blindly):
+            await self._outlast_earlier_send()
+            ref = await self._outbound.find(request)
+            if ref is not None:
+                await request.save(ref)
+        if ref is not None:
+            return await self._outbound.resume(request, ref)
+        try:
+            return await self._outbound.open(request, text)
+        except DeliveryUnknownError:
+            self._sent_blindly.add(number)
+            raise
+
+    async def _outlast_earlier_send(self) -> None:
+        """A process that died may have a send under way: what it did shows only after its timeout."""
+        if self._claim.taken_over_at is not None:
+            known_at = self._claim.taken_over_at + self._outbound.fate_known_after
+            await asyncio.sleep(max(0.0, known_at - self._clock.now()))
+
+    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        for tried in range(1, TRIES):
+            try:
+                return await call()
+            except (DeliveryDelayedError, DeliveryUnknownError) as trouble:
+                pause = max(_pause(trouble), 0.25 * 2**tried)
+                if pause > LONGEST_WAIT:
+                    raise
+                await asyncio.sleep(pause)
+        return await call()
+
+    async def _unless_ended(self, waiting: Coroutine[None, None, None]) -> bool:
+        """Wait; False, at once, if the answer ended meanwhile."""
+        waited, ended = asyncio.ensure_future(waiting), asyncio.ensure_future(self._ended.wait())
+        try:
+            await asyncio.wait((waited, ended), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+            if not waited.done():
+                waited.cancel()
+        if self._ended.is_set():
+            return False
+        await waited
+        return True
+
+    def _request(self, number: int) -> PartRequest:
+        async def save(ref: str) -> None:
+            self._delivery = self._delivery.with_part(Part(number, ref))
+            await self._checkpoint(self._delivery)
+
+        turn = self._claim.turn
+        return PartRequest(turn.message.address, part_id(turn.id, number), turn.attempt, save)
+
+    def _ref(self, number: int) -> str | None:
+        return self._delivery.ref(number)
+
+
+def _pause(trouble: DeliveryDelayedError | DeliveryUnknownError) -> float:
+    return trouble.delay if isinstance(trouble, DeliveryDelayedError) else 1.0

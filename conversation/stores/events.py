@@ -1,0 +1,38 @@
+"""The port to the event log: what happened to conversations, in order, without any message text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from conversation.keys import ConversationKey
+
+EventKind = Literal[
+    "message.admitted",
+    "message.refused",
+    "turn.claimed",
+    "turn.taken_over",
+    "turn.retried",
+    "turn.released",
+    "turn.completed",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """``position`` rises with every event; ``detail`` is a reason or outcome in one word, or empty."""
+
+    position: int
+    at: float
+    kind: EventKind
+    key: ConversationKey
+    turn_id: str
+    detail: str = ""
+
+
+class EventLog(Protocol):
+    """Appended to by the turn store, inside its own steps."""
+
+    async def after(self, position: int, limit: int) -> tuple[Event, ...]:
+        """Up to ``limit`` events behind ``position`` (0: from the start), oldest first."""
+        ...

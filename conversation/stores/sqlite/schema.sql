@@ -1,0 +1,86 @@
+-- The embedded store. One process has it open; time is in seconds since 1970.
+
+CREATE TABLE session (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    expires_at  REAL NOT NULL,
+    draining    INTEGER NOT NULL DEFAULT 0
+);
+
+-- ready_order is set exactly while a conversation is ready, and rises with the time it became so.
+CREATE TABLE conversation (
+    id               INTEGER PRIMARY KEY,
+    key              TEXT NOT NULL UNIQUE,
+    queued           INTEGER NOT NULL DEFAULT 0,
+    next_seq         INTEGER NOT NULL DEFAULT 1,
+    epoch            INTEGER NOT NULL DEFAULT 0,
+    completed_epoch  INTEGER NOT NULL DEFAULT 0,
+    owner            INTEGER,
+    ready_order      INTEGER,
+    due_at           REAL,
+    taken_over_at    REAL,
+    told_full        INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX conversation_ready ON conversation (ready_order) WHERE ready_order IS NOT NULL;
+CREATE INDEX conversation_due ON conversation (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX conversation_owner ON conversation (owner) WHERE owner IS NOT NULL;
+
+-- The head of a conversation's queue is its turn with the smallest seq.
+CREATE TABLE turn (
+    conversation  INTEGER NOT NULL,
+    seq           INTEGER NOT NULL,
+    id            TEXT NOT NULL,
+    message       BLOB NOT NULL,
+    admitted_at   REAL NOT NULL,
+    refusal       TEXT,
+    attempt       INTEGER NOT NULL DEFAULT 0,
+    crashes       INTEGER NOT NULL DEFAULT 0,
+    failures      INTEGER NOT NULL DEFAULT 0,
+    delivery      BLOB,
+    PRIMARY KEY (conversation, seq)
+) WITHOUT ROWID;
+
+CREATE TABLE seen (
+    turn  TEXT PRIMARY KEY,
+    at    REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX seen_at ON seen (at);
+
+CREATE TABLE said (
+    conversation  INTEGER NOT NULL,
+    seq           INTEGER NOT NULL,
+    question      TEXT NOT NULL,
+    answer        TEXT,
+    PRIMARY KEY (conversation, seq)
+) WITHOUT ROWID;
+
+CREATE TABLE event (
+    position      INTEGER PRIMARY KEY AUTOINCREMENT,
+    at            REAL NOT NULL,
+    kind          TEXT NOT NULL,
+    conversation  INTEGER NOT NULL,
+    turn          TEXT NOT NULL,
+    detail        TEXT NOT NULL
+);
+
+CREATE TABLE dead_letter (
+    id            INTEGER PRIMARY KEY,
+    conversation  INTEGER NOT NULL,
+    message       BLOB NOT NULL,
+    reason        TEXT NOT NULL,
+    at            REAL NOT NULL
+);
+
+CREATE TABLE record (
+    kind      TEXT NOT NULL,
+    id        TEXT NOT NULL,
+    document  BLOB NOT NULL,
+    version   INTEGER NOT NULL,
+    revision  INTEGER NOT NULL,
+    PRIMARY KEY (kind, id)
+) WITHOUT ROWID;
+
+CREATE TABLE counter (
+    name   TEXT PRIMARY KEY,
+    value  INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO counter VALUES ('record_revision', 0);

@@ -1,0 +1,127 @@
+"""A turn: one message's way from the queue to its one visible answer.
+
+Invariants, kept by every turn store:
+
+- a turn has exactly one outcome, and its final text is stored before it is shown;
+- ``attempt`` counts the claims of this turn, ``crashes`` those whose process died;
+- a part's id depends on turn and number only, so that every attempt names the same message.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from conversation.keys import ConversationKey
+from conversation.messages import InboundMessage
+
+CRASHES_BEFORE_DEAD = 4
+"""A turn whose process died this often is answered with a notice, without asking the model again."""
+
+
+class Reason(StrEnum):
+    """Why a message did not get the model's complete answer. Each has a person's text in ``texts``."""
+
+    STALE = "stale"
+    BOT_DISABLED = "bot_disabled"
+    NOT_ALLOWED = "not_allowed"
+    CREDENTIAL_MISSING = "credential_missing"
+    MALFORMED = "malformed"
+    EMPTY_REPLY = "empty_reply"
+    CONTEXT_TIMEOUT = "context_timeout"
+    MODEL_TIMEOUT = "model_timeout"
+    MODEL_ERROR = "model_error"
+    MODEL_RATE_LIMITED = "model_rate_limited"
+    DELIVERY_FAILED = "delivery_failed"
+    EXECUTOR_CRASH = "executor_crash"
+    QUEUE_FULL = "queue_full"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a turn ended. ``reason`` is None exactly when the person has the model's complete answer."""
+
+    kind: Literal["answered", "failed", "refused", "dead"]
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One message on the platform that shows (a part of) the answer.
+
+    ``ref`` is written and read by the channel alone: what it needs to find and change that message again.
+    """
+
+    number: int
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The decided end of a turn: the text of each part, and ``answer``, what the transcript keeps of it."""
+
+    texts: tuple[str, ...]
+    answer: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How far the answer has come on the platform. Once ``final`` is stored the model is never asked again."""
+
+    parts: tuple[Part, ...] = ()
+    final: Final | None = None
+
+    def with_part(self, part: Part) -> Delivery:
+        others = tuple(known for known in self.parts if known.number != part.number)
+        return Delivery((*others, part), self.final)
+
+    def without_part(self, number: int) -> Delivery:
+        return Delivery(tuple(part for part in self.parts if part.number != number), self.final)
+
+    def ref(self, number: int) -> str | None:
+        return next((part.ref for part in self.parts if part.number == number), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message in its conversation's queue. A ``refusal`` is answered with that notice instead of the model."""
+
+    message: InboundMessage
+    admitted_at: float
+    refusal: Reason | None = None
+    attempt: int = 0
+    crashes: int = 0
+    failures: int = 0
+    delivery: Delivery = field(default_factory=Delivery)
+
+    @property
+    def id(self) -> str:
+        return self.message.turn_id
+
+    @property
+    def reference(self) -> str:
+        """The short id that a person can read to an admin."""
+        return self.id[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run the head turn of one conversation, fenced by ``epoch``: a later claim ends this one.
+
+    ``taken_over_at`` is set, in the store's time, when the claim before this one ended with its process: a send
+    of that process may still be under way.
+    """
+
+    key: ConversationKey
+    turn: Turn
+    epoch: int
+    session: str
+    taken_over_at: float | None = None
+
+
+def part_id(turn_id: str, number: int) -> str:
+    """The idempotency id of a part, 34 characters (Lark allows a ``uuid`` 50)."""
+    return "tk" + hashlib.blake2b(f"{turn_id}/{number}".encode(), digest_size=16).hexdigest()

@@ -1,0 +1,93 @@
+"""The command ``turnkeeper``. Each command imports what it needs when it runs, so that ``serve`` starts light."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+
+from gateway.settings import Settings, SettingsError, find_config, load
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the process's exit code."""
+    options = _parser().parse_args(arguments)
+    match options.command:
+        case "demo":
+            from gateway import demo  # noqa: PLC0415 - draws with rich, which serving does not need
+
+            return demo.run(chaos=options.chaos)
+        case "check":
+            return _with_settings(options.config, lambda settings: _check(settings, live=options.live))
+        case _:
+            return _with_settings(options.config, _serve)
+
+
+def _parser() -> argparse.ArgumentParser:
+    from gateway import __version__  # noqa: PLC0415 - reads the package's metadata from disk
+
+    parser = argparse.ArgumentParser(
+        prog="turnkeeper",
+        description="A chat-bot gateway that keeps the turns of every conversation.",
+    )
+    parser.add_argument("--version", action="version", version=f"turnkeeper {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    config = argparse.ArgumentParser(add_help=False)
+    config.add_argument("--config", metavar="FILE", help="else TURNKEEPER_CONFIG, else ./turnkeeper.yaml")
+    commands.add_parser("serve", parents=[config], help="run the gateway; SIGTERM drains it")
+    check = commands.add_parser(
+        "check", parents=[config], help="validate the configuration and ask store, platforms and models once"
+    )
+    check.add_argument("--live", action="store_true", help="also ask each model itself one short question")
+    demo = commands.add_parser("demo", help="see the main job working, without any account")
+    demo.add_argument(
+        "--chaos", action="store_true", help="kill the gateway mid-reply and see every message finished"
+    )
+    return parser
+
+
+def _with_settings(config: str | None, command: Callable[[Settings], int]) -> int:
+    try:
+        settings = load(find_config(config))
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return command(settings)
+
+
+def _serve(settings: Settings) -> int:
+    import structlog  # noqa: PLC0415 - see the module's docstring, here and below
+    import uvloop  # noqa: PLC0415
+
+    from conversation.stores.port import StoreUnavailableError  # noqa: PLC0415
+    from gateway import lifecycle, telemetry  # noqa: PLC0415
+
+    telemetry.configure()
+    for warning in settings.unsupported():
+        structlog.get_logger().warning("configuration", note=warning)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(lifecycle.serve(settings))
+    except (StoreUnavailableError, OSError) as error:
+        sys.stderr.write(f"turnkeeper: {error}\n")
+        return 1
+    return 0
+
+
+def _check(settings: Settings, *, live: bool) -> int:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from gateway.checkup import examine  # noqa: PLC0415
+
+    async def ask() -> bool:
+        table = Table("", "asked", "said", title="turnkeeper check")
+        well = True
+        async for finding in examine(settings, live=live):
+            well = well and finding.ok
+            table.add_row("[green]✓[/]" if finding.ok else "[red]✗[/]", finding.subject, finding.detail)
+        Console().print(table)
+        return well
+
+    return 0 if asyncio.run(ask()) else 1

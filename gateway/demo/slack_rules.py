@@ -1,0 +1,280 @@
+"""Slack's rules: what a call's arguments may be, and the life of a streamed message.
+
+A stream's invariants: its mode (chunks or markdown_text) never changes; its text never exceeds
+``STREAM_BYTES``; it ends when stopped or ``STREAM_LIFETIME`` after it began, and stays ended.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, TypeAdapter, ValidationError
+
+Json = dict[str, object]
+
+MARKDOWN_CHARS = 12_000
+POST_TEXT_CHARS = 4_000
+UPDATE_TEXT_CHARS = 4_000
+SECTION_CHARS = 3_000
+BLOCKS = 50
+STREAM_BYTES = 11_900
+STREAM_LIFETIME = 300.0
+
+TIERS = {
+    "chat.startStream": 20,
+    "chat.stopStream": 20,
+    "chat.appendStream": 100,
+    "chat.update": 50,
+    "chat.delete": 50,
+    "conversations.replies": 50,
+    "conversations.history": 50,
+    "reactions.add": 50,
+    "reactions.remove": 20,
+    "agents.sessions.setStatus": 50,
+}
+"""Calls a minute, by method. Others are not limited here, but for chat.postMessage, per channel."""
+
+
+class SlackError(Exception):
+    """An error as Slack names it. ``fault``: a correct client would not have caused it."""
+
+    def __init__(self, code: str, *, fault: bool = True) -> None:
+        super().__init__(code)
+        self.code = code
+        self.fault = fault
+
+
+def _decoded(value: object) -> object:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MarkdownChunk(_Strict):
+    type: Literal["markdown_text"]
+    text: str
+
+
+class TaskChunk(_Strict):
+    type: Literal["task_update"]
+    id: str
+    title: str
+    status: Literal["pending", "in_progress", "complete", "error"] | None = None
+    details: str | None = None
+    output: str | None = None
+    sources: list[Json] | None = None
+
+
+class PlanChunk(_Strict):
+    type: Literal["plan_update"]
+    title: str
+
+
+class BlocksChunk(_Strict):
+    type: Literal["blocks"]
+    blocks: list[Json]
+
+
+Chunk = Annotated[MarkdownChunk | TaskChunk | PlanChunk | BlocksChunk, Discriminator("type")]
+Chunks = Annotated[list[Chunk], BeforeValidator(_decoded)]
+Blocks = Annotated[list[Json], BeforeValidator(_decoded)]
+
+
+class Metadata(_Strict):
+    event_type: str
+    event_payload: Json
+
+
+class Arguments(BaseModel):
+    """What one method takes. Slack ignores arguments that it does not know."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class NoArguments(Arguments):
+    pass
+
+
+class Content(Arguments):
+    """The arguments that make a message's text."""
+
+    channel: str
+    text: str | None = None
+    markdown_text: str | None = None
+    blocks: Blocks | None = None
+    metadata: Annotated[Metadata, BeforeValidator(_decoded)] | None = None
+
+    def visible_text(self, text_limit: int) -> str:
+        """What a person will read. Raises SlackError if Slack would not take it."""
+        if self.markdown_text is not None:
+            if self.text is not None or self.blocks is not None:
+                raise SlackError("markdown_text_conflict")
+            if len(self.markdown_text) > MARKDOWN_CHARS:
+                raise SlackError("msg_too_long")
+            visible = self.markdown_text
+        elif self.blocks:
+            visible = _text_of_blocks(self.blocks)
+        else:
+            if self.text is not None and len(self.text) > text_limit:
+                raise SlackError("msg_too_long")
+            visible = html.unescape(self.text or "")
+        if not visible.strip():
+            raise SlackError("no_text")
+        return visible
+
+
+class PostMessage(Content):
+    thread_ts: str | None = None
+
+
+class Update(Content):
+    ts: str
+
+
+class Message(Arguments):
+    channel: str
+    ts: str
+
+
+class StartStream(Arguments):
+    channel: str
+    thread_ts: str | None = None
+    recipient_user_id: str | None = None
+    recipient_team_id: str | None = None
+    markdown_text: str | None = None
+    chunks: Chunks | None = None
+
+
+class WriteStream(Arguments):
+    """chat.appendStream and chat.stopStream."""
+
+    channel: str
+    ts: str
+    markdown_text: str | None = None
+    chunks: Chunks | None = None
+    blocks: Blocks | None = None
+    metadata: Annotated[Metadata, BeforeValidator(_decoded)] | None = None
+
+
+class Page(Arguments):
+    """conversations.replies (with ``ts``) and conversations.history."""
+
+    channel: str
+    ts: str | None = None
+    oldest: str = "0"
+    latest: str = "9999999999.999999"
+    inclusive: bool = False
+    include_all_metadata: bool = False
+    limit: int = 100
+    cursor: str = ""
+
+
+class Reaction(Arguments):
+    channel: str
+    timestamp: str
+    name: str
+
+
+class ThreadStatus(Arguments):
+    channel_id: str
+    thread_ts: str
+    status: str
+
+
+class SessionStatus(Arguments):
+    channel_id: str
+    thread_ts: str | None = None
+    status: Literal["processing", "active", "suspended", "closed"]
+
+
+A = TypeVar("A", bound=Arguments)
+
+
+def parsed(model: type[A], raw: Json) -> A:
+    """The arguments of a call. Raises SlackError with the code that Slack has for the first bad one."""
+    try:
+        return TypeAdapter(model).validate_python(raw)
+    except ValidationError as error:
+        field = error.errors()[0]["loc"][0]
+        codes = {"chunks": "invalid_chunks", "blocks": "invalid_blocks", "metadata": "invalid_metadata"}
+        raise SlackError(codes.get(str(field), "invalid_arguments")) from error
+
+
+def _text_of_blocks(blocks: Sequence[Json]) -> str:
+    if len(blocks) > BLOCKS:
+        raise SlackError("msg_blocks_too_many")
+    lines: list[str] = []
+    markdown = 0
+    for block in blocks:
+        match block:
+            case {"type": "markdown", "text": str(text)}:
+                markdown += len(text)
+                lines.append(text)
+            case {"type": "section", "text": {"text": str(text)}}:
+                if len(text) > SECTION_CHARS:
+                    raise SlackError("invalid_blocks")
+                lines.append(html.unescape(text))
+            case {"type": "context", "elements": [*elements]}:
+                lines.extend(text for element in elements for text in _text_of_element(element))
+            case {"type": "actions" | "divider" | "image" | "header" | "rich_text" | "context_actions"}:
+                pass
+            case _:
+                raise SlackError("invalid_blocks")
+    if markdown > MARKDOWN_CHARS:
+        raise SlackError("msg_blocks_too_long")
+    return "\n".join(lines)
+
+
+def _text_of_element(element: object) -> list[str]:
+    match element:
+        case {"text": str(text)}:
+            return [html.unescape(text)]
+        case _:
+            return []
+
+
+@dataclass(slots=True)
+class Stream:
+    """One streamed message. ``chunked`` is None until the first text fixes the mode."""
+
+    opened_at: float
+    chunked: bool | None = None
+    size: int = 0
+    open: bool = True
+
+    def ends_by(self, now: float) -> bool:
+        """End the stream if its life is over; whether that happened just now."""
+        ending = self.open and now - self.opened_at >= STREAM_LIFETIME
+        if ending:
+            self.open = False
+        return ending
+
+    def take(self, markdown_text: str | None, chunks: Sequence[Chunk] | None) -> str:
+        """The text that a call adds. Raises SlackError if the stream may not take it."""
+        if not self.open:
+            raise SlackError("message_not_in_streaming_state", fault=False)
+        if markdown_text is not None and chunks is not None:
+            raise SlackError("markdown_text_conflict")
+        if markdown_text is None and chunks is None:
+            return ""
+        if self.chunked is not None and self.chunked != (chunks is not None):
+            raise SlackError("streaming_mode_mismatch")
+        texts = (
+            [markdown_text]
+            if markdown_text is not None
+            else [chunk.text for chunk in chunks or () if isinstance(chunk, MarkdownChunk)]
+        )
+        if any(len(text) > MARKDOWN_CHARS for text in texts):
+            raise SlackError("msg_too_long")
+        added = "".join(texts)
+        if self.size + len(added.encode()) > STREAM_BYTES:
+            raise SlackError("msg_too_long")
+        self.chunked = chunks is not None
+        self.size += len(added.encode())
+        return added

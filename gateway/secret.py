@@ -1,0 +1,80 @@
+"""Secrets in the configuration: literal, ``env:NAME`` or ``file:PATH``, resolved while it is read.
+
+Invariant: no error text holds the value, nor what was written in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, SecretStr, ValidationInfo
+
+from gateway.setting_values import invalid
+
+_LARGEST_FILE = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where references point: the validation context of every model that holds a secret."""
+
+    environ: Mapping[str, str]
+    directory: Path
+
+
+def _from_environment(name: str, environ: Mapping[str, str]) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise invalid(f"environment variable {name} is {'empty' if name in environ else 'not set'}; set it")
+    return value
+
+
+def _from_file(name: str, directory: Path) -> str:
+    path = directory / name
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise invalid(f"file {path} cannot be read: {error.strerror}; put the secret there") from error
+    if len(content) > _LARGEST_FILE:
+        raise invalid(f"file {path} is larger than {_LARGEST_FILE} bytes; is it the right one?")
+    try:
+        value = content.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise invalid(f"file {path} is not text") from None
+    if not value:
+        raise invalid(f"file {path} is empty; put the secret there")
+    return value
+
+
+def _resolved(written: object, info: ValidationInfo) -> SecretStr:
+    if not isinstance(written, str):
+        raise invalid("must be text; put it in quotes, or write env:NAME or file:PATH")
+    sources = info.context
+    if not isinstance(sources, Sources):
+        raise TypeError("secrets are validated with Sources as context")
+    kind, separator, name = written.partition(":")
+    if separator and kind == "env":
+        return SecretStr(_from_environment(name, sources.environ))
+    if separator and kind == "file":
+        return SecretStr(_from_file(name, sources.directory))
+    return SecretStr(written)
+
+
+def _required(written: object, info: ValidationInfo) -> SecretStr:
+    secret = _resolved(written, info)
+    if not secret.get_secret_value():
+        raise invalid("is empty; write env:NAME, file:PATH or the secret itself")
+    return secret
+
+
+def _optional(written: object, info: ValidationInfo) -> SecretStr | None:
+    """An empty text is no secret: ``${NAME:-}`` leaves one away."""
+    return None if written in (None, "") else _resolved(written, info)
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_required)]
+OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_optional)]

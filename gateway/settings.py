@@ -1,0 +1,302 @@
+"""The configuration file: what may stand in it, and what it means.
+
+Invariants:
+
+- what ``load`` returns is complete and consistent: bots name agents that exist, secrets are resolved;
+- an unknown key is an error, and every error names key, place and remedy, and no value of a secret;
+- each part of the program takes the values it needs; only the wiring sees all of this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from gateway.config_file import Problem, SettingsError, read
+from gateway.secret import OptionalSecret, Secret, Sources
+from gateway.setting_values import Count, Duration, ListenAddress, Slug, WebAddress, Whole, invalid
+from gateway.settings_errors import check_names, explained, remedy
+
+__all__ = ["OptionalSecret", "Settings", "SettingsError", "find_config", "load", "schema"]
+
+_NOT_YET_STORES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+_NOT_YET_PROVIDERS = ("anthropic", "acp")
+_PROVIDERS = ("openai", "echo")
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Server(Section):
+    host: str = "127.0.0.1"
+    port: Annotated[Whole, Field(ge=0, le=65535)] = 8080
+    public_url: WebAddress | None = None
+
+
+class Admin(Section):
+    """Without ``listen`` it shares the server's port; without ``token`` it is off."""
+
+    listen: ListenAddress | None = None
+    token: OptionalSecret = None
+
+
+class Store(Section):
+    url: str = "sqlite:///./data/turnkeeper.db"
+    durability: Literal["fast", "replicated"] = "fast"
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "turnkeeper"
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, url: str) -> str:
+        scheme, _, rest = url.partition(":")
+        if scheme in _NOT_YET_STORES:
+            raise invalid(f"{scheme}: is not in this version; use sqlite:/// or memory:")
+        if url == "memory:":
+            return url
+        if scheme != "sqlite":
+            raise invalid("must be sqlite:///./data/turnkeeper.db, sqlite:////absolute/path.db or memory:")
+        path = rest.removeprefix("///")
+        if path == rest or not path or path.endswith("/"):
+            raise invalid("must be sqlite:///relative/path.db or sqlite:////absolute/path.db")
+        if path == ":memory:":
+            raise invalid("write memory: for a store that forgets everything at the end")
+        return url
+
+    @field_validator("durability")
+    @classmethod
+    def _possible(cls, durability: str, info: ValidationInfo) -> str:
+        if durability == "replicated" and "url" in info.data:
+            kind = info.data["url"].partition(":")[0]
+            raise invalid(f"{kind} has no replicas; write fast")
+        return durability
+
+    @property
+    def path(self) -> Path | None:
+        """The database file, relative to the working directory unless absolute; None for ``memory:``."""
+        return None if self.url == "memory:" else Path(self.url.removeprefix("sqlite:///"))
+
+
+class Limits(Section):
+    max_replies: Count = 250
+    max_replies_per_user: Count = 3
+    max_queued: Count = 20
+    max_turns: Count = 100
+
+
+class Timeouts(Section):
+    """In seconds."""
+
+    first_token: Annotated[Duration, Field(gt=0, le=7200)] = 60.0
+    idle: Annotated[Duration, Field(gt=0, le=7200)] = 60.0
+    reply: Annotated[Duration, Field(gt=0, le=7200)] = 300.0
+    health: Annotated[Duration, Field(gt=0, le=600)] = 60.0
+
+
+class Agent(Section):
+    """``model`` is empty only where the provider needs none."""
+
+    id: Slug
+    provider: Annotated[str, Field(json_schema_extra={"enum": list(_PROVIDERS)})]
+    model: Annotated[str, Field(validate_default=True)] = ""
+    base_url: WebAddress = "https://api.openai.com/v1"
+    api_key: OptionalSecret = None
+    system_prompt: str = ""
+    max_context_tokens: Annotated[Whole, Field(ge=1, le=100_000_000)] = 100_000
+    timeouts: Timeouts = Timeouts()
+
+    @field_validator("provider")
+    @classmethod
+    def _known(cls, provider: str) -> str:
+        if provider in _PROVIDERS:
+            return provider
+        choice = remedy(provider, _PROVIDERS)
+        if provider in _NOT_YET_PROVIDERS:
+            raise invalid(f"not in this version: {provider}; {choice}")
+        raise invalid(f"unknown provider {provider!r}; {choice}")
+
+    @field_validator("model")
+    @classmethod
+    def _given(cls, model: str, info: ValidationInfo) -> str:
+        if not model and info.data.get("provider") == "openai":
+            raise invalid("is missing; add the name of the model, such as gpt-5-mini")
+        return model
+
+
+class Allow(Section):
+    """Platform ids; an empty list allows everybody."""
+
+    users: tuple[str, ...] = ()
+    chats: tuple[str, ...] = ()
+
+
+class _Bot(Section):
+    id: Slug
+    agent: str
+    api_base_url: WebAddress | None = None
+    enabled: bool = True
+    when_busy: Literal["queue", "merge", "interrupt", "reject"] = "queue"
+    conversation_per: Literal["auto", "thread", "sender", "chat"] = "auto"
+    respond_to: Literal["mentions", "all"] = "mentions"
+    allow: Allow = Allow()
+    external_users: Literal["deny", "allow"] = "deny"
+    stream: bool = True
+    max_replies: Count | None = None
+    max_age: Annotated[Duration, Field(gt=0)] = 1800.0
+    locale: Literal["auto", "en", "zh"] = "auto"
+
+
+class SlackCredentials(Section):
+    signing_secret: Secret
+    bot_token: Secret
+
+
+class SlackBot(_Bot):
+    """Without ``credentials`` it is a draft."""
+
+    channel: Literal["slack"]
+    credentials: SlackCredentials | None = None
+
+
+class LarkCredentials(Section):
+    """At least one of ``encrypt_key`` and ``verification_token`` is given: without, anybody could send events."""
+
+    app_id: Secret
+    app_secret: Secret
+    encrypt_key: OptionalSecret = None
+    verification_token: Annotated[OptionalSecret, Field(validate_default=True)] = None
+
+    @field_validator("verification_token")
+    @classmethod
+    def _verifiable(cls, token: OptionalSecret, info: ValidationInfo) -> OptionalSecret:
+        if token is None and "encrypt_key" in info.data and info.data["encrypt_key"] is None:
+            raise invalid("is missing, and so is encrypt_key; add at least one, or anybody could send events")
+        return token
+
+
+class LarkBot(_Bot):
+    """Without ``credentials`` it is a draft."""
+
+    channel: Literal["lark"]
+    region: Literal["feishu", "lark"] = "feishu"
+    credentials: LarkCredentials | None = None
+
+
+Bot: TypeAlias = Annotated[SlackBot | LarkBot, Discriminator("channel")]
+
+
+class Settings(Section):
+    server: Server = Server()
+    admin: Admin = Admin()
+    secrets_key: OptionalSecret = None
+    store: Store = Store()
+    limits: Limits = Limits()
+    drain: Annotated[Duration, Field(le=86400)] = 330.0
+    agents: tuple[Agent, ...] = ()
+    bots: tuple[Bot, ...] = ()
+
+    def unsupported(self) -> list[str]:
+        """Keys that were set and have no effect in this version, one sentence each."""
+        idle = [f"admin.{key}" for key in sorted(self.admin.model_fields_set)]
+        if self.secrets_key is not None:
+            idle.append("secrets_key")
+        if "namespace" in self.store.model_fields_set:
+            idle.append("store.namespace")
+        if "max_replies_per_user" in self.limits.model_fields_set:
+            idle.append("limits.max_replies_per_user")
+        for number, bot in enumerate(self.bots):
+            if bot.when_busy not in ("queue", "reject"):
+                idle.append(f"bots[{number}].when_busy: {bot.when_busy}")
+            if bot.max_replies is not None:
+                idle.append(f"bots[{number}].max_replies")
+        return [f"{key} has no effect in this version" for key in idle]
+
+
+# What may stand where, as pydantic names the place of an error (a bot's channel is a step of its path).
+_SECTIONS: dict[tuple[str, ...], type[Section]] = {
+    (): Settings,
+    ("server",): Server,
+    ("admin",): Admin,
+    ("store",): Store,
+    ("limits",): Limits,
+    ("agents",): Agent,
+    ("agents", "timeouts"): Timeouts,
+    ("bots", "slack"): SlackBot,
+    ("bots", "slack", "allow"): Allow,
+    ("bots", "slack", "credentials"): SlackCredentials,
+    ("bots", "lark"): LarkBot,
+    ("bots", "lark", "allow"): Allow,
+    ("bots", "lark", "credentials"): LarkCredentials,
+}
+
+
+def find_config(argument: str | None) -> Path:
+    """``--config``, else TURNKEEPER_CONFIG, else ./turnkeeper.yaml. Raises SettingsError if there is none."""
+    named_by_environment = os.environ.get("TURNKEEPER_CONFIG")
+    path = Path(argument or named_by_environment or "turnkeeper.yaml")
+    if path.is_file():
+        return path
+    if argument:
+        advice = "give --config the path of a configuration file"
+    elif named_by_environment:
+        advice = "TURNKEEPER_CONFIG names it; set it to the path of a configuration file"
+    else:
+        advice = "write one, or name another with --config FILE or TURNKEEPER_CONFIG"
+    raise SettingsError(str(path), [Problem((), (1, 1), f"there is no such file; {advice}")])
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read, substitute, validate. Raises SettingsError, which lists every problem of the file."""
+    document = read(path, environ)
+    settings = None
+    try:
+        settings = Settings.model_validate(document.values, context=Sources(environ, path.parent))
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_input=False):
+            key_path, text = explained(detail, _SECTIONS)
+            document.report(key_path, text)
+    check_names(document)
+    if settings is None or document.problems:
+        # Raised here, not while handling pydantic's error: that one holds the values that did not fit.
+        raise SettingsError(str(path), document.problems)
+    return settings
+
+
+class _Schema(GenerateJsonSchema):
+    """As editors see the file: where a whole number or a yes or no is asked for, ``${NAME}`` may stand as well."""
+
+    def _or_variable(self, schema: JsonSchemaValue) -> JsonSchemaValue:
+        return {"anyOf": [schema, {"type": "string", "pattern": r"\$\{"}]}
+
+    def int_schema(self, schema: core_schema.IntSchema) -> JsonSchemaValue:
+        return self._or_variable(super().int_schema(schema))
+
+    def bool_schema(self, schema: core_schema.BoolSchema) -> JsonSchemaValue:
+        return self._or_variable(super().bool_schema(schema))
+
+
+def schema() -> str:
+    """The JSON Schema of the file. ``python -m gateway.settings`` writes it."""
+    described = Settings.model_json_schema(schema_generator=_Schema)
+    described["title"] = "turnkeeper.yaml"
+    return json.dumps(described, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(schema())

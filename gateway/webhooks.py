@@ -1,0 +1,102 @@
+"""One handler for all that platforms send: find the bot, let its channel read the request, admit the message.
+
+Invariant: 200 ``accepted`` is answered only after the message is durable in its conversation's queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from channels.port import Challenge, Channel, Ignored, Rejected, WebhookRequest
+from conversation.bot import Bot
+from conversation.clock import Clock
+from conversation.directory import Directory
+from conversation.messages import InboundMessage
+from conversation.notices import Notices
+from conversation.stores.port import StoreUnavailableError
+from conversation.turn import Reason
+
+ADMISSION = "X-Turnkeeper-Admission"
+
+LARGEST_BODY = 1 << 20
+"""Bytes; a larger request is answered 413."""
+
+BODY_TIMEOUT = 10.0
+"""Seconds in which a request's body has to arrive; platforms themselves wait 3 s for our answer."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class HostedBot:
+    """A bot with the channel that speaks for it."""
+
+    bot: Bot
+    channel: Channel
+
+
+class Webhooks:
+    """Handles ``POST /webhooks/{channel}/{bot}`` for ``bots``, by channel name and bot id."""
+
+    def __init__(
+        self,
+        bots: Mapping[tuple[str, str], HostedBot],
+        directory: Directory,
+        notices: Notices,
+        clock: Clock,
+    ) -> None:
+        self._bots = bots
+        self._directory = directory
+        self._notices = notices
+        self._clock = clock
+
+    async def handle(self, request: web.Request) -> web.Response:
+        hosted = self._bots.get((request.match_info["channel"], request.match_info["bot"]))
+        if hosted is None:
+            return web.Response(status=404, text="there is no such bot")
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT):
+                body = await request.read()
+        except TimeoutError:
+            return web.Response(status=408, text="the body did not arrive in time")
+        except web.RequestPayloadError:
+            return web.Response(status=400, text="the body is not what its headers say")
+        received = hosted.channel.receive(WebhookRequest(request.headers, body, self._clock.now()))
+        match received:
+            case InboundMessage():
+                return await self._admit(hosted.bot, received)
+            case Challenge(answer):
+                return _answer("challenge", answer)
+            case Ignored(reason):
+                return _answer(f"ignored; reason={reason}")
+            case Rejected(status, reason):
+                _log.warning("webhook rejected", bot=hosted.bot.id, status=status, cause=reason)
+                return web.Response(status=status, text="not authentic" if status == 401 else "unreadable")  # noqa: PLR2004 - HTTP's number
+
+    async def _admit(self, bot: Bot, message: InboundMessage) -> web.Response:
+        refusal = bot.gates.on_arrival(message, self._clock.now())
+        try:
+            admission = await self._directory.admit(message, max_queued=bot.max_queued, refusal=refusal)
+        except StoreUnavailableError as error:
+            _log.warning("message not taken", bot=bot.id, cause=str(error))
+            return web.Response(status=503, headers={"Retry-After": "5"}, text="try again")
+        if admission.notice_due:
+            self._notices.send(bot.outbound, message, Reason.QUEUE_FULL)
+        match admission.status:
+            case "duplicate":
+                return _answer("duplicate")
+            case "queue_full":
+                return _answer("refused; reason=queue_full")
+            case "accepted":
+                return _answer(f"refused; reason={refusal}" if refusal else "accepted")
+
+
+def _answer(admission: str, body: bytes = b"{}") -> web.Response:
+    return web.Response(
+        body=body, headers={ADMISSION: admission, "Content-Type": "application/json; charset=utf-8"}
+    )

@@ -1,0 +1,181 @@
+"""Puts the parts together. This module alone names the concrete classes; tests call ``build`` too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import web
+from pydantic import SecretStr
+
+from channels.lark import LarkChannel, LarkCredentials
+from channels.port import Channel, ChannelPolicy
+from channels.slack import SlackChannel, SlackCredentials
+from conversation.actor import Actor
+from conversation.bot import Agent, Bot, Gates, Timeouts
+from conversation.clock import Clock, SystemClock
+from conversation.directory import Directory
+from conversation.executor import Executor
+from conversation.notices import Notices
+from conversation.providers.echo import EchoProvider
+from conversation.providers.openai import OpenAIProvider
+from conversation.providers.port import Provider
+from conversation.stores.memory import MemoryStore
+from conversation.stores.port import Store
+from conversation.stores.sqlite import SqliteStore
+from gateway import settings as configured
+from gateway.app import make_app
+from gateway.settings import Settings
+from gateway.webhooks import HostedBot, Webhooks
+
+LARK_HOSTS = {"feishu": "https://open.feishu.cn", "lark": "https://open.larksuite.com"}
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What runs. ``background`` is to be run, and ``started`` awaited, before ``app`` is served."""
+
+    app: web.Application
+    store: Store
+    directory: Directory
+    notices: Notices
+    bots: tuple[HostedBot, ...]
+
+    async def background(self, started: asyncio.Event) -> None:
+        """Everything that runs beside HTTP, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.notices.run(), name="notices")
+            tasks.create_task(self.directory.run(started), name="directory")
+
+
+@asynccontextmanager
+async def build(
+    settings: Settings, *, store: Store | None = None, clock: Clock | None = None
+) -> AsyncIterator[Gateway]:
+    """The gateway of these settings, with its store and connections open until the context ends.
+
+    Raises StoreUnavailableError with what to do about it.
+    """
+    clock = clock or SystemClock()
+    store = store or make_store(settings, clock)
+    async with AsyncExitStack() as resources:
+        await store.open()
+        resources.push_async_callback(store.close)
+        models = await resources.enter_async_context(connections())
+        platforms = await resources.enter_async_context(connections())
+        agents = {agent.id: make_agent(settings, agent, models) for agent in settings.agents}
+        hosted = tuple(_host(bot, agents[bot.agent], platforms, settings) for bot in settings.bots)
+        for agent in agents.values():
+            resources.push_async_callback(agent.provider.close)
+        for one in hosted:
+            await one.channel.start()
+            resources.push_async_callback(one.channel.close)
+        bots = {one.bot.id: one.bot for one in hosted}
+        executor = Executor(bots, store.turns, store.transcripts, clock)
+        actor = Actor(executor, store.turns, clock, keep_turns=settings.limits.max_turns)
+        directory = Directory(store, actor.run, max_replies=settings.limits.max_replies)
+        notices = Notices()
+        routes: dict[tuple[str, str], HostedBot] = {
+            (bot.channel, bot.id): one for bot, one in zip(settings.bots, hosted, strict=True)
+        }
+        app = make_app(Webhooks(routes, directory, notices, clock), directory)
+        yield Gateway(app, store, directory, notices, hosted)
+
+
+def make_store(settings: Settings, clock: Clock) -> Store:
+    path = settings.store.path
+    return MemoryStore(clock) if path is None else SqliteStore(path, clock)
+
+
+def make_agent(settings: Settings, agent: configured.Agent, http: aiohttp.ClientSession) -> Agent:
+    return Agent(
+        id=agent.id,
+        provider=_provider(agent, http),
+        system_prompt=agent.system_prompt,
+        max_context_tokens=agent.max_context_tokens,
+        max_turns=settings.limits.max_turns,
+        timeouts=Timeouts(agent.timeouts.first_token, agent.timeouts.idle, agent.timeouts.reply),
+    )
+
+
+def make_channel(bot: configured.SlackBot | configured.LarkBot, http: aiohttp.ClientSession) -> Channel:
+    policy = ChannelPolicy(
+        conversation_per=bot.conversation_per,
+        respond_to=bot.respond_to,
+        stream=bot.stream,
+        locale=bot.locale,
+    )
+    if isinstance(bot, configured.SlackBot):
+        return SlackChannel(
+            bot.id,
+            _slack_credentials(bot.credentials),
+            http=http,
+            policy=policy,
+            api_base_url=bot.api_base_url or "https://slack.com/api/",
+        )
+    return LarkChannel(
+        bot.id,
+        _lark_credentials(bot.credentials),
+        http=http,
+        policy=policy,
+        api_base_url=bot.api_base_url or LARK_HOSTS[bot.region],
+    )
+
+
+def _slack_credentials(given: configured.SlackCredentials | None) -> SlackCredentials | None:
+    if given is None:
+        return None
+    return SlackCredentials(given.signing_secret.get_secret_value(), given.bot_token.get_secret_value())
+
+
+def _lark_credentials(given: configured.LarkCredentials | None) -> LarkCredentials | None:
+    if given is None:
+        return None
+    return LarkCredentials(
+        app_id=given.app_id.get_secret_value(),
+        app_secret=given.app_secret.get_secret_value(),
+        encrypt_key=_plain(given.encrypt_key),
+        verification_token=_plain(given.verification_token),
+    )
+
+
+def _host(
+    bot: configured.SlackBot | configured.LarkBot,
+    agent: Agent,
+    http: aiohttp.ClientSession,
+    settings: Settings,
+) -> HostedBot:
+    channel = make_channel(bot, http)
+    gates = Gates(
+        enabled=bot.enabled,
+        users=frozenset(bot.allow.users),
+        chats=frozenset(bot.allow.chats),
+        external_users=bot.external_users == "allow",
+        max_age=bot.max_age,
+    )
+    max_queued = 0 if bot.when_busy == "reject" else settings.limits.max_queued
+    return HostedBot(Bot(bot.id, agent, channel.outbound, gates, max_queued), channel)
+
+
+def _provider(agent: configured.Agent, http: aiohttp.ClientSession) -> Provider:
+    if agent.provider == "echo":
+        return EchoProvider()
+    return OpenAIProvider(
+        model=agent.model, base_url=agent.base_url, api_key=_plain(agent.api_key), http=http
+    )
+
+
+def _plain(secret: SecretStr | None) -> str:
+    return "" if secret is None else secret.get_secret_value()
+
+
+def connections() -> aiohttp.ClientSession:
+    """A pool without a limit of its own: what may run at once is decided by slots and budgets. Every request
+    brings its own timeouts.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=None, sock_connect=10)
+    )

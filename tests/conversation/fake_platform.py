@@ -1,0 +1,161 @@
+"""A chat platform and a model in memory, with state: what a person would see is what tests look at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+
+from conversation.outbound import DeliveryError, LivePart, PartRequest
+from conversation.providers.port import Prompt, ProviderError
+
+
+@dataclass
+class Visible:
+    """A message on the platform; ``history`` is (time, text) of every change."""
+
+    ref: str
+    part: str
+    text: str
+    growing: bool = True
+    writer: object = None
+    history: list[tuple[float, str]] = field(default_factory=list)
+
+
+class FakePlatform:
+    """Implements the outbound port. ``trouble`` may raise before, or after, a call takes effect."""
+
+    streams = True
+
+    def __init__(self, *, opens_early: bool = False, limit: int = 1000, interval: float = 1.0) -> None:
+        self.opens_early = opens_early
+        self.fate_known_after = 10.0
+        self.limit = limit
+        self.interval = interval
+        self.messages: list[Visible] = []
+        self.trouble: dict[str, list[DeliveryError]] = {}
+        self.trouble_after: dict[str, list[DeliveryError]] = {}
+        self.lookups: list[tuple[float, str]] = []
+        self.seconds_per_call = 0.0
+
+    def cut(self, text: str) -> tuple[str, str] | None:
+        return (text[: self.limit], text[self.limit :]) if len(text) > self.limit else None
+
+    async def open(self, part: PartRequest, text: str) -> LivePart:
+        await self.meets("open")
+        visible = Visible(f"ref{len(self.messages)}", part.id, "")
+        self.messages.append(visible)
+        self.change(visible, text)
+        self.after("open")
+        await part.save(visible.ref)
+        return self._live(visible)
+
+    async def resume(self, part: PartRequest, ref: str) -> LivePart:
+        await self.meets("resume")
+        visible = next(one for one in self.messages if one.ref == ref)
+        visible.growing = True
+        return self._live(visible)
+
+    async def find(self, part: PartRequest) -> str | None:
+        self.lookups.append((asyncio.get_running_loop().time(), part.id))
+        return next((one.ref for one in self.messages if one.part == part.id), None)
+
+    async def remove(self, part: PartRequest, ref: str) -> None:
+        await self.meets("remove")
+        self.messages = [one for one in self.messages if one.ref != ref]
+
+    async def meets(self, call: str) -> None:
+        await asyncio.sleep(self.seconds_per_call)
+        if self.trouble.get(call):
+            raise self.trouble[call].pop(0)
+
+    def after(self, call: str) -> None:
+        if self.trouble_after.get(call):
+            raise self.trouble_after[call].pop(0)
+
+    def change(self, visible: Visible, text: str) -> None:
+        visible.text = text
+        visible.history.append((asyncio.get_running_loop().time(), text))
+
+    def _live(self, visible: Visible) -> LivePart:
+        live = _FakePart(self, visible)
+        visible.writer = live
+        return live
+
+    @property
+    def shown(self) -> list[str]:
+        return [one.text for one in self.messages]
+
+
+class _FakePart:
+    def __init__(self, platform: FakePlatform, visible: Visible) -> None:
+        self._platform = platform
+        self._visible = visible
+
+    async def pace(self) -> None:
+        last = self._visible.history[-1][0] if self._visible.history else 0.0
+        await asyncio.sleep(max(0.0, last + self._platform.interval - asyncio.get_running_loop().time()))
+
+    async def show(self, text: str) -> None:
+        await self._write("show", text)
+
+    async def close(self, text: str) -> None:
+        await self._write("close", text)
+        self._visible.growing = False
+
+    async def _write(self, call: str, text: str) -> None:
+        await self._platform.meets(call)
+        assert self._visible.writer is self, "an earlier attempt wrote over a later one"
+        if text != self._visible.text:
+            self._platform.change(self._visible, text)
+        self._platform.after(call)
+
+
+Script = Callable[[Prompt], AsyncGenerator[str, None]]
+
+
+class FakeModel:
+    """Answers with a script and remembers what it was asked."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.asked: list[Prompt] = []
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str, None]:
+        self.asked.append(prompt)
+        async for piece in self.script(prompt):
+            yield piece
+
+    async def check(self, *, live: bool) -> str:
+        return "well"
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def says(*pieces: str | float | ProviderError) -> Script:
+    """Yields texts; a number waits that many seconds; an error is raised."""
+
+    async def script(_prompt: Prompt) -> AsyncGenerator[str, None]:
+        for piece in pieces:
+            match piece:
+                case str():
+                    yield piece
+                case ProviderError():
+                    raise piece
+                case seconds:
+                    await asyncio.sleep(seconds)
+
+    return script
+
+
+def in_turn(*scripts: Script) -> Script:
+    """The first script for the first request, and so on; the last one stays."""
+    left = list(scripts)
+
+    async def script(prompt: Prompt) -> AsyncGenerator[str, None]:
+        current = left.pop(0) if len(left) > 1 else left[0]
+        async for piece in current(prompt):
+            yield piece
+
+    return script

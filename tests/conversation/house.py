@@ -1,0 +1,74 @@
+"""The core put together on the memory store, a fake platform and a fake model, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from conversation.actor import Actor
+from conversation.bot import Agent, Bot, Gates, Timeouts
+from conversation.directory import Directory
+from conversation.executor import Executor
+from conversation.messages import InboundMessage
+from conversation.stores.events import Event
+from conversation.stores.memory import MemoryStore
+from tests.conversation.fake_platform import FakeModel, FakePlatform, Script
+from tests.virtual_time import LoopClock
+
+
+class House:
+    """One process after another on one store: ``running`` is a process's life."""
+
+    def __init__(
+        self,
+        script: Script,
+        platform: FakePlatform | None = None,
+        *,
+        max_replies: int = 250,
+        gates: Gates | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self.clock = LoopClock()
+        self.platform = platform or FakePlatform()
+        self.model = FakeModel(script)
+        self.store = MemoryStore(self.clock)
+        self.max_replies = max_replies
+        self.agent = Agent("default", self.model, "Be kind.", timeouts=timeouts or Timeouts())
+        self.bot = Bot("helpdesk", self.agent, self.platform, gates or Gates())
+        self.directory = self._directory()
+
+    def _directory(self) -> Directory:
+        executor = Executor({"helpdesk": self.bot}, self.store.turns, self.store.transcripts, self.clock)
+        actor = Actor(executor, self.store.turns, self.clock, keep_turns=100)
+        return Directory(self.store, actor.run, max_replies=self.max_replies)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """A process's life; leaving the context is its sudden death: nothing is released."""
+        self.directory = self._directory()
+        started = asyncio.Event()
+        life = asyncio.create_task(self.directory.run(started))
+        await started.wait()
+        yield
+        life.cancel()
+        await asyncio.gather(life, return_exceptions=True)
+
+    async def say(self, message: InboundMessage, **how: int) -> str:
+        refusal = self.bot.gates.on_arrival(message, self.clock.now())
+        admission = await self.directory.admit(message, max_queued=how.get("most", 20), refusal=refusal)
+        return admission.status
+
+    async def quiet(self) -> None:
+        """Until every message that was accepted has been answered."""
+        while any(event.kind == "message.admitted" for event in self._open_turns()):
+            await asyncio.sleep(0.1)
+
+    def _open_turns(self) -> list[Event]:
+        happened = self.store.turns.happened
+        ended = {event.turn_id for event in happened if event.kind == "turn.completed"}
+        return [event for event in happened if event.turn_id not in ended]
+
+    @property
+    def outcomes(self) -> list[str]:
+        return [event.detail for event in self.store.turns.happened if event.kind == "turn.completed"]

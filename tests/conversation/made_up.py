@@ -1,0 +1,43 @@
+"""People, conversations and messages for tests of the core."""
+
+from __future__ import annotations
+
+from conversation.keys import ConversationKey
+from conversation.messages import Address, InboundMessage, Sender
+from conversation.turn import Final, Outcome
+
+
+class ManualClock:
+    """Time stands still until a test moves it."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.time = now
+
+    def now(self) -> float:
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        self.time += seconds
+
+
+def key(chat: str = "C1", bot: str = "helpdesk") -> ConversationKey:
+    return ConversationKey("slack", bot, "T1", chat)
+
+
+def message(
+    text: str = "hello", *, chat: str = "C1", identity: str = "", bot: str = "helpdesk"
+) -> InboundMessage:
+    """A message in one chat; its identity is its text unless given."""
+    return InboundMessage(
+        key=key(chat, bot),
+        identity=identity or f"{chat}/{text}",
+        address=Address(chat, f"m-{text}", "", "U1", "T1"),
+        sender=Sender("U1", "T1"),
+        text=text,
+        sent_at=1_800_000_000.0,
+        locale="en",
+    )
+
+
+def answered(text: str) -> Final:
+    return Final((text,), text, Outcome("answered"))

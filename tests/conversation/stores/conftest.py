@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from conversation.stores.port import Store
+from tests.conversation.made_up import ManualClock
+from tests.conversation.stores.engines import ENGINES
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture(params=ENGINES)
+async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Store]:
+    engine = ENGINES[request.param](tmp_path, clock)
+    await engine.open()
+    yield engine
+    await engine.close()

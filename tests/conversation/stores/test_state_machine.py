@@ -1,0 +1,265 @@
+"""Any history of operations: every engine answers as the reference model does, and the invariants hold."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from conversation.stores.memory import MemoryStore
+from conversation.stores.port import LEASE, SEEN_FOR, StoreError, TurnStore
+from conversation.turn import Claim, Delivery, Final, Outcome, Part, Reason
+from tests.conversation.made_up import ManualClock, answered, key, message
+from tests.conversation.stores.engines import ENGINES, MakeStore
+
+CHATS = ("C1", "C2", "C3")
+PERIOD = LEASE / 3
+
+
+class Histories(RuleBasedStateMachine):
+    """Runs every operation on an engine and on the reference model.
+
+    Sessions are named differently by every engine, so answers are compared with the sessions' own numbers.
+    """
+
+    make_store: MakeStore
+
+    sessions = Bundle("sessions")
+    claims = Bundle("claims")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.folder = tempfile.TemporaryDirectory()
+        self.clock = ManualClock()
+        self.engine = type(self).make_store(Path(self.folder.name), self.clock)
+        self.model = MemoryStore(self.clock)
+        self.names: list[tuple[str, str]] = []
+        self.said = 0
+        self.said_at: dict[str, float] = {}
+        self.accepted: dict[str, list[str]] = {chat: [] for chat in CHATS}
+        self.ended: dict[str, list[str]] = {chat: [] for chat in CHATS}
+        self.epochs: dict[str, int] = {}
+        self.compared = 0
+
+    @initialize(target=sessions)
+    def begin(self) -> int:
+        self.runner.run(self.engine.open())
+        return self._open()
+
+    def teardown(self) -> None:
+        self.runner.run(self.engine.close())
+        self.runner.close()
+        self.folder.cleanup()
+
+    @rule(target=sessions)
+    def open_session(self) -> int:
+        return self._open()
+
+    @rule(
+        target=claims,
+        session=sessions,
+        chat=st.sampled_from(CHATS),
+        may_claim=st.booleans(),
+        max_queued=st.integers(0, 3),
+        refusal=st.sampled_from((None, Reason.STALE)),
+    )
+    def admit(
+        self, session: int, chat: str, may_claim: bool, max_queued: int, refusal: Reason | None
+    ) -> object:
+        self.said += 1
+        said = message(f"message {self.said}", chat=chat)
+        self.said_at[said.turn_id] = self.clock.now()
+        engine, model = self._both(
+            lambda turns, name: turns.admit(
+                said, session=name, may_claim=may_claim, max_queued=max_queued, refusal=refusal
+            ),
+            session,
+        )
+        assert (engine.status, engine.notice_due) == (model.status, model.notice_due)
+        if engine.status == "accepted":
+            self.accepted[chat].append(said.turn_id)
+        return self._granted([engine.claim], [model.claim])
+
+    @rule(session=sessions, chat=st.sampled_from(CHATS), back=st.integers(0, 5))
+    def redeliver(self, session: int, chat: str, back: int) -> None:
+        said = message(f"message {self.said - back}", chat=chat)
+        if self.clock.now() - self.said_at.get(said.turn_id, 0.0) >= SEEN_FOR:
+            return
+        engine, model = self._both(
+            lambda turns, name: turns.admit(said, session=name, may_claim=True, max_queued=9), session
+        )
+        assert engine.status == model.status == "duplicate"
+
+    @rule(target=claims, session=sessions, most=st.integers(1, 3))
+    def claim(self, session: int, most: int) -> object:
+        engine, model = self._both(lambda turns, name: turns.claim(name, most), session)
+        return self._granted(engine, model)
+
+    @rule(claim=claims, final=st.booleans())
+    def checkpoint(self, claim: tuple[Claim, Claim], final: bool) -> None:
+        delivery = Delivery((Part(0, "ref"),), answered("stored") if final else None)
+        self._each(claim, lambda turns, mine: turns.checkpoint(mine, delivery))
+
+    @rule(target=claims, claim=claims, kind=st.sampled_from(("answered", "failed", "dead")))
+    def complete(self, claim: tuple[Claim, Claim], kind: Any) -> object:
+        reason = None if kind == "answered" else Reason.MODEL_ERROR
+        final = Final(("text",), "text" if kind == "answered" else "", Outcome(kind, reason))
+        before = len(self.model.turns.happened)
+        engine, model = self._each(claim, lambda turns, mine: turns.complete(mine, final, keep_turns=3))
+        for event in list(self.model.turns.happened)[before:]:
+            if event.kind == "turn.completed":
+                self.ended[event.key.chat].append(event.turn_id)
+        return self._granted([engine], [model])
+
+    @rule(claim=consumes(claims), delay=st.sampled_from((1.0, PERIOD, 60.0)))
+    def retry(self, claim: tuple[Claim, Claim], delay: float) -> None:
+        self._each(claim, lambda turns, mine: turns.retry(mine, delay))
+
+    @rule(claim=claims)
+    def release(self, claim: tuple[Claim, Claim]) -> None:
+        self._each(claim, lambda turns, mine: turns.release(mine))
+
+    @rule(target=claims, session=sessions)
+    def renew_having_lost_every_answer(self, session: int) -> object:
+        engine, model = self._both(lambda turns, name: turns.renew(name, ()), session)
+        if engine is None:
+            return multiple()
+        return self._granted(
+            sorted(engine, key=lambda claim: str(claim.key)),
+            sorted(model, key=lambda claim: str(claim.key)),
+            newly=False,
+        )
+
+    @rule(session=sessions)
+    def drain(self, session: int) -> None:
+        self._both(lambda turns, name: turns.drain(name), session)
+
+    @rule(session=consumes(sessions))
+    def close_session(self, session: int) -> None:
+        self._both(lambda turns, name: turns.close_session(name), session)
+
+    @rule(session=sessions)
+    def take_over(self, session: int) -> None:
+        engine, model = self._both(lambda turns, name: turns.take_over(name), session)
+        assert engine == model
+
+    @rule(seconds=st.sampled_from((0.5, PERIOD, LEASE, 90_000.0)))
+    def time_passes(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @rule()
+    def tick(self) -> None:
+        engine, model = (self.runner.run(store.turns.tick(100)) for store in (self.engine, self.model))
+        assert engine == model
+
+    @invariant()
+    def the_engines_tell_the_same_story(self) -> None:
+        told, self.compared = self.compared, self.model.turns.position
+        engine = self.runner.run(self.engine.events.after(told, 10_000))
+        assert engine == self.runner.run(self.model.events.after(told, 10_000))
+        for chat in {event.key.chat for event in engine if event.kind == "turn.completed"}:
+            said = self.runner.run(self.engine.transcripts.recent(key(chat), 10))
+            assert said == self.runner.run(self.model.transcripts.recent(key(chat), 10))
+            letters = self.runner.run(self.engine.turns.dead_letters())
+            assert letters == self.runner.run(self.model.turns.dead_letters())
+
+    @invariant()
+    def a_conversation_is_running_ready_backing_off_or_idle(self) -> None:
+        turns = self.model.turns
+        for name, conversation in turns._conversations.items():
+            states = (
+                conversation.owner is not None,
+                name in turns._ready,
+                conversation.due_at is not None,
+            )
+            assert sum(states) == (1 if conversation.queue else 0)
+            assert conversation.owner is None or conversation.owner in turns._sessions
+
+    @invariant()
+    def turns_end_once_in_the_order_of_their_admission(self) -> None:
+        for chat in CHATS:
+            assert self.ended[chat] == self.accepted[chat][: len(self.ended[chat])]
+
+    def _open(self) -> int:
+        engine, model = (self.runner.run(store.turns.open_session()) for store in (self.engine, self.model))
+        self.names.append((engine, model))
+        return len(self.names) - 1
+
+    def _both(self, call: Callable[[TurnStore, str], Awaitable[Any]], session: int) -> tuple[Any, Any]:
+        engine, model = self.names[session]
+        return self._same(lambda: call(self.engine.turns, engine), lambda: call(self.model.turns, model))
+
+    def _each(
+        self, claim: tuple[Claim, Claim], call: Callable[[TurnStore, Claim], Awaitable[Any]]
+    ) -> tuple[Any, Any]:
+        return self._same(lambda: call(self.engine.turns, claim[0]), lambda: call(self.model.turns, claim[1]))
+
+    def _same(
+        self, engine: Callable[[], Awaitable[Any]], model: Callable[[], Awaitable[Any]]
+    ) -> tuple[Any, Any]:
+        """What both answer; if one refuses, the other refuses for the same reason."""
+        answers: list[Any] = []
+        refusals: list[type[StoreError] | None] = []
+        for call in (engine, model):
+            try:
+                answers.append(self.runner.run(_awaited(call())))
+                refusals.append(None)
+            except StoreError as refusal:
+                answers.append(None)
+                refusals.append(type(refusal))
+        assert refusals[0] == refusals[1]
+        return answers[0], answers[1]
+
+    def _granted(self, engine: Any, model: Any, *, newly: bool = True) -> Any:
+        """Pairs of equal claims, each above all earlier ones of its conversation."""
+        pairs = []
+        for mine, theirs in zip(engine or (), model or (), strict=True):
+            if mine is None or theirs is None:
+                assert mine is theirs
+                continue
+            assert (mine.key, mine.turn, mine.epoch, mine.taken_over_at) == (
+                theirs.key,
+                theirs.turn,
+                theirs.epoch,
+                theirs.taken_over_at,
+            )
+            if newly:
+                assert mine.epoch > self.epochs.get(mine.key.chat, 0)
+                self.epochs[mine.key.chat] = mine.epoch
+            pairs.append((mine, theirs))
+        return multiple(*pairs)
+
+
+async def _awaited(call: Awaitable[Any]) -> Any:
+    return await call
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_agrees_with_the_reference_model_on_any_history(engine: str) -> None:
+    machine = type("HistoriesOf" + engine, (Histories,), {"make_store": staticmethod(ENGINES[engine])})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=150,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
