@@ -7,6 +7,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 
+from gateway import __version__
 from gateway.settings import Settings, SettingsError, find_config, load
 
 
@@ -25,8 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from gateway import __version__  # noqa: PLC0415 - reads the package's metadata from disk
-
     parser = argparse.ArgumentParser(
         prog="turnkeeper",
         description="A chat-bot gateway that keeps the turns of every conversation.",

@@ -116,19 +116,16 @@ class StreamedPart:
         """End the stream, if it has not ended; whether the message now ends with ``rest``."""
         if self._over:
             return False
-        sent, self._sent = self._sent, None
         try:
             stopped = await stop_stream(self._api, self._limits, self._message, slot=self._slot, rest=rest)
         except DeliveryUnknownError as unknown:
+            # If ``rest`` did arrive, the stream is over for the next call, which then mends the message.
             raise DeliveryDelayedError(str(unknown), errors.TRANSIENT_DELAY) from None
-        except DeliveryDelayedError:
-            self._sent = sent
-            raise
         except errors.SlackRefusedError as refused:
             if rest and refused.code in errors.STREAM_OUTGROWN:
                 await self._stop()
                 return False
-            await self._give_up(refused, sent)
+            await self._give_up(refused, self._sent)
             raise
         self._over = True
         return stopped

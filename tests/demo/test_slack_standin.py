@@ -262,7 +262,7 @@ async def test_a_mention_is_delivered_as_two_signed_events_of_one_message() -> N
     async with workspace() as (slack, _, now), webhook() as gateway:
         said = await slack.say(gateway.url, channel="C1", user="U1", text="hi")
         verifier = SignatureVerifier("sign")
-        verifier.clock.now = now  # type: ignore[method-assign] -- the stand-in's clock is made up
+        verifier.clock.now = now  # type: ignore[method-assign]  # the clock of the SDK is made to be replaced
         assert all(verifier.is_valid_request(got.body, got.headers) for got in gateway.got)
         events: list[Any] = [got.json for got in gateway.got]
     assert {event["event"]["type"] for event in events} == {"message", "app_mention"}

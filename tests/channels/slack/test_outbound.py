@@ -205,6 +205,41 @@ async def test_no_text_appears_twice_when_an_append_or_the_close_gets_no_answer(
     assert all("Because of this.".startswith(text) for _, text in shown.history)
 
 
+async def test_a_close_that_was_rate_limited_may_be_repeated(desk: Desk) -> None:
+    part = await desk.ask("p0")
+    live = await desk.bot.open(part, "Be")
+    desk.slack.fail_next("chat.stopStream", status=429, retry_after=0)
+    with pytest.raises(DeliveryDelayedError):
+        await live.close("Because")
+    await live.close("Because")
+    assert (desk.answer(part).text, desk.answer(part).streaming) == ("Because", False)
+    assert "chat.update" not in desk.slack.calls
+
+
+@pytest.mark.parametrize("method", ["chat.appendStream", "chat.stopStream"])
+async def test_a_stream_that_takes_no_more_goes_on_by_updates(desk: Desk, method: str) -> None:
+    part = await desk.ask("p0")
+    live = await desk.bot.open(part, "Be")
+    desk.slack.fail_next(method, error="msg_too_long")
+    await live.show("Because")
+    assert desk.answer(part).text == "Because"
+    await live.close("Because of this.")
+    assert (desk.answer(part).text, desk.slack.open_streams()) == ("Because of this.", [])
+
+
+async def test_an_update_that_meets_a_live_stream_stops_it_first(
+    desk: Desk, make_channel: MakeChannel
+) -> None:
+    part = await desk.ask("p0")
+    await desk.bot.open(part, "Be")
+    live = await desk.restarted(make_channel).resume(part, desk.refs["p0"])
+    stops = desk.slack.calls["chat.stopStream"]
+    desk.slack.fail_next("chat.update", error="streaming_state_conflict")
+    await live.close("Because")
+    assert desk.answer(part).text == "Because"
+    assert desk.slack.calls["chat.stopStream"] == stops + 1
+
+
 async def test_a_stream_that_a_person_stopped_is_refused_and_labelled(desk: Desk) -> None:
     """The label keeps ``find`` from taking it for a lost one; stopping is Slack's side of the fault here."""
     part = await desk.ask("p0")
@@ -237,6 +272,7 @@ async def test_streams_beyond_what_can_be_closed_are_posted_instead(
     assert len(desk.slack.open_streams()) == 19
     await asyncio.gather(*(live.close("Because") for live in lives))
     assert [desk.answer(part).text for part in parts[:21]] == ["Because"] * 21
+    assert desk.channel.outbound._limits.live_streams == 0
     assert desk.slack.refusals == []
 
 
@@ -325,6 +361,13 @@ async def test_two_unlabelled_messages_cannot_be_told_apart(desk: Desk) -> None:
     part = await desk.ask("p0")
     for _ in range(2):
         await desk.bot.open(part, "Be")
+    assert await desk.bot.find(part) is None
+
+
+async def test_the_message_that_began_the_thread_is_no_answer(desk: Desk) -> None:
+    """It may be the bot's own, posted by another program, and Slack lists it with every thread."""
+    root = desk.slack._add("C1", "bot", "U0BOT", None)
+    part = await desk.ask("p0", thread=root.ts)
     assert await desk.bot.find(part) is None
 
 

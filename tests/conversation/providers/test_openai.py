@@ -231,7 +231,15 @@ async def test_a_burst_is_one_piece(server: ModelServer, provider: Provider) -> 
     assert await ask(provider) == ["word " * 100]
 
 
-async def test_connections_are_used_again(server: ModelServer, provider: Provider) -> None:
+async def test_connections_are_used_again_though_the_end_follows_the_done_mark_later(
+    server: ModelServer, provider: Provider
+) -> None:
+    async def respond(request: web.Request) -> web.StreamResponse:
+        response = await says(text("hello"), finish(), DONE)(request)
+        await asyncio.sleep(0.01)
+        return response
+
+    server.respond = respond
     for _ in range(3):
         await ask(provider)
 
