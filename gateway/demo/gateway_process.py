@@ -98,7 +98,14 @@ class GatewayProcess:
         """Start it and return when it is ready. Raises GatewayDiedError."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gateway", "serve", "--config", str(self._config), stdout=log, stderr=log
+                sys.executable,
+                "-m",
+                "gateway",
+                "serve",
+                "--config",
+                str(self._config),
+                stdout=log,
+                stderr=log,
             )
         try:
             async with asyncio.timeout(READY_WITHIN), aiohttp.ClientSession() as session:
@@ -110,6 +117,15 @@ class GatewayProcess:
             raise GatewayDiedError(
                 f"The gateway was not ready within {READY_WITHIN:g} s.", self._last_lines()
             ) from None
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    async def ended(self) -> int:
+        """Wait for its end; its exit code."""
+        assert self._process is not None
+        return await self._process.wait()
 
     async def kill(self) -> None:
         """SIGKILL: it gets no chance to put anything in order."""

@@ -88,7 +88,12 @@ Setting = tuple[LarkStandin, Client, Now]
 @asynccontextmanager
 async def tenant(**options: Any) -> AsyncIterator[Setting]:
     now = Now()
-    settings = {"encrypt_key": "key", "redeliver": False, "retry_delays": (), "latency": 0.002} | options
+    settings: dict[str, Any] = {
+        "encrypt_key": "key",
+        "redeliver": False,
+        "retry_delays": (),
+        "latency": 0.002,
+    } | options
     async with (
         LarkStandin(
             app_id="cli_1", app_secret="secret", verification_token="v", clock=now, **settings

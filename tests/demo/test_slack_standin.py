@@ -33,7 +33,7 @@ class Now:
 @asynccontextmanager
 async def workspace(**options: Any) -> AsyncIterator[tuple[SlackStandin, AsyncWebClient, Now]]:
     now = Now()
-    settings = {"redeliver": False, "retry_delays": (), "latency": 0.002} | options
+    settings: dict[str, Any] = {"redeliver": False, "retry_delays": (), "latency": 0.002} | options
     async with (
         SlackStandin(signing_secret="sign", bot_token="xoxb-1", clock=now, **settings) as slack,
         aiohttp.ClientSession() as session,

@@ -57,6 +57,7 @@ async def platform() -> AsyncIterator[LarkStandin]:
         app_secret=CREDENTIALS.app_secret,
         encrypt_key=KEY,
         verification_token=TOKEN,
+        redeliver=False,
         latency=0,
     )
     async with lark:

@@ -12,8 +12,18 @@ from channels.lark import LarkChannel, LarkCredentials
 from channels.port import Challenge, Channel, ChannelPolicy, Ignored, Rejected, WebhookRequest
 from conversation.keys import ConversationKey
 from conversation.messages import Address, InboundMessage, Sender
+from gateway.demo.lark import LarkStandin
 from tests.channels.lark.conftest import MakeChannel
-from tests.channels.lark.signing import BY_TOKEN, CREDENTIALS, NOW, arriving, encrypted, payload, signed, unsigned
+from tests.channels.lark.signing import (
+    BY_TOKEN,
+    CREDENTIALS,
+    NOW,
+    arriving,
+    encrypted,
+    payload,
+    signed,
+    unsigned,
+)
 
 CHAT = "oc_5ce6d572455d361153b7xx51da133945"
 TENANT = "2ca1d211f64f6438"
@@ -66,9 +76,9 @@ def test_an_untyped_mention_counts_as_ours_while_it_is_the_only_one(channel: Lar
 
 
 async def test_once_the_bot_knows_itself_only_its_own_mention_counts(
-    make_channel: MakeChannel, platform: object
+    make_channel: MakeChannel, platform: LarkStandin
 ) -> None:
-    channel = make_channel(api_base_url=platform.api_base_url)  # type: ignore[attr-defined]  # see below
+    channel = make_channel(api_base_url=platform.api_base_url)
     await channel.check()
     assert message(channel, "group_mention").text == "ask @Bob about 报表"
     stranger = payload("group_mention").replace(b"ou_bot", b"ou_other_bot")
@@ -183,7 +193,18 @@ def test_a_draft_answers_the_challenge_and_nothing_else(make_channel: MakeChanne
 
 # Authentic or not, understood or not.
 
-GARBAGE = [b"", b"\xff\xfe", b"[]", b"null", b"{", b'"text"', b"{}", DEEP, b'{"encrypt":7}', b'{"header":[1]}']
+GARBAGE = [
+    b"",
+    b"\xff\xfe",
+    b"[]",
+    b"null",
+    b"{",
+    b'"text"',
+    b"{}",
+    DEEP,
+    b'{"encrypt":7}',
+    b'{"header":[1]}',
+]
 
 
 @pytest.mark.parametrize("body", GARBAGE, ids=range(len(GARBAGE)))
@@ -235,7 +256,9 @@ def test_a_time_more_than_twelve_hours_off_is_rejected(channel: LarkChannel, off
     assert isinstance(channel.receive(signed(body, at=str(nearer))), InboundMessage)
 
 
-@pytest.mark.parametrize("at", ["", " 1800000000", "1800000000.0", "１８００００００００", "1_800_000_000", "9" * 5000])
+@pytest.mark.parametrize(
+    "at", ["", " 1800000000", "1800000000.0", "１８００００００００", "1_800_000_000", "9" * 5000]
+)
 def test_a_time_that_is_no_number_is_not_authentic(channel: LarkChannel, at: str) -> None:
     assert channel.receive(signed(encrypted(payload("p2p_text")), at=at)) == Rejected(401, "stale")
 
@@ -265,6 +288,7 @@ def test_secrets_are_not_printed() -> None:
 
 # Whatever arrives.
 
+
 @pytest.fixture(scope="module", params=["encrypted", "by token"])
 def any_channel(request: pytest.FixtureRequest) -> LarkChannel:
     credentials = CREDENTIALS if request.param == "encrypted" else BY_TOKEN
@@ -272,7 +296,9 @@ def any_channel(request: pytest.FixtureRequest) -> LarkChannel:
 
 
 EVENTS = st.sampled_from(["p2p_text", "group_mention", "group_post", "url_verification", "recalled"])
-EDITS = st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 2), st.binary(max_size=3)), min_size=1, max_size=3)
+EDITS = st.lists(
+    st.tuples(st.integers(0, 3000), st.integers(0, 2), st.binary(max_size=3)), min_size=1, max_size=3
+)
 
 
 def mutated(body: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
@@ -283,7 +309,9 @@ def mutated(body: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
 
 
 @given(EVENTS, EDITS)
-def test_a_changed_body_is_never_admitted(any_channel: LarkChannel, name: str, edits: list[tuple[int, int, bytes]]) -> None:
+def test_a_changed_body_is_never_admitted(
+    any_channel: LarkChannel, name: str, edits: list[tuple[int, int, bytes]]
+) -> None:
     request = arriving(name)
     body = mutated(request.body, edits)
     received = any_channel.receive(WebhookRequest(request.headers, body, NOW))
@@ -294,7 +322,9 @@ def test_a_changed_body_is_never_admitted(any_channel: LarkChannel, name: str, e
 
 
 @given(EVENTS, EDITS)
-def test_a_changed_payload_never_raises(any_channel: LarkChannel, name: str, edits: list[tuple[int, int, bytes]]) -> None:
+def test_a_changed_payload_never_raises(
+    any_channel: LarkChannel, name: str, edits: list[tuple[int, int, bytes]]
+) -> None:
     body = mutated(payload(name), edits)
     any_channel.receive(signed(encrypted(body)))
     any_channel.receive(signed(body))
@@ -306,15 +336,22 @@ def test_a_changed_payload_never_raises(any_channel: LarkChannel, name: str, edi
     st.sampled_from(["X-Lark-Signature", "X-Lark-Request-Timestamp", "X-Lark-Request-Nonce"]),
     st.text(st.characters(exclude_categories=[]), max_size=70),
 )
-def test_a_changed_header_is_never_admitted(any_channel: LarkChannel, name: str, header: str, value: str) -> None:
+def test_a_changed_header_is_never_admitted(
+    any_channel: LarkChannel, name: str, header: str, value: str
+) -> None:
     request = arriving(name)
-    headers = CIMultiDict(request.headers) | {header: value}
+    headers = CIMultiDict({**request.headers, header: value})
     received = any_channel.receive(WebhookRequest(headers, request.body, NOW))
     if value != request.headers[header]:
         assert isinstance(received, Rejected) or name == "url_verification"
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.integers(-(2**63), 2**63) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
 def test_any_json_in_an_event_is_survived(any_channel: LarkChannel, value: object) -> None:
     template = orjson.loads(payload("p2p_text"))
     for part in ("header", "event"):

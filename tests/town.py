@@ -1,0 +1,125 @@
+"""A whole town for end-to-end tests: stand-ins for Slack, Lark and a model, and the real gateway process.
+
+What the stand-ins saw is what is judged: nothing is asked of the gateway's inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from gateway.demo.gateway_process import Addresses, Credentials, GatewayProcess
+from gateway.demo.judge import judge_conversation
+from gateway.demo.lark import LarkStandin
+from gateway.demo.model import Message, ModelStandin, Reply
+from gateway.demo.people import Said
+from gateway.demo.slack import SlackStandin
+from gateway.demo.standin import Shown
+from tests.waiting import until
+
+Script = Callable[[list[Message]], Reply]
+
+
+@dataclass
+class Town:
+    slack: SlackStandin
+    lark: LarkStandin
+    model: ModelStandin
+    gateway: GatewayProcess
+    folder: Path
+
+    async def mention(self, text: str, *, channel: str = "C1", thread: str | None = None) -> Said:
+        return await self.slack.say(
+            self.gateway.slack_webhook, channel=channel, user="U1", text=text, thread_ts=thread
+        )
+
+    async def slack_dm(self, text: str, *, channel: str = "D1") -> Said:
+        return await self.slack.say(self.gateway.slack_webhook, channel=channel, user="U1", text=text)
+
+    async def lark_dm(self, text: str, *, chat: str = "oc_1") -> Said:
+        return await self.lark.say(self.gateway.lark_webhook, chat=chat, user=f"ou_{chat}", text=text)
+
+    def faults(
+        self, said: Sequence[Said], shown: Sequence[Shown], expected: Sequence[str] | None = None
+    ) -> list[str]:
+        answers = expected or [self.model.expected_answer(one.text) for one in said]
+        return judge_conversation(shown, said, answers)
+
+    async def answered(
+        self,
+        said: Sequence[Said],
+        look: Callable[[], list[Shown]],
+        expected: Sequence[str] | None = None,
+        *,
+        within: float = 30.0,
+    ) -> None:
+        """Wait until each message has its one complete reply, in order, and fail with what is wrong if not."""
+        await until(
+            lambda: not self.faults(said, look(), expected),
+            within,
+            lambda: self.faults(said, look(), expected),
+        )
+
+    @property
+    def complaints(self) -> list[str]:
+        return [*self.slack.complaints, *self.lark.complaints, *self.model.complaints]
+
+
+@asynccontextmanager
+async def town(
+    folder: Path,
+    *,
+    script: Script | None = None,
+    settings: dict[str, object] | None = None,
+    start: bool = True,
+    **model: float,
+) -> AsyncIterator[Town]:
+    """Everything running. ``settings`` replaces top-level sections of the configuration, and ``bots`` and
+    ``agents`` are merged into each bot and agent. At the end no platform may have complained."""
+    credentials = Credentials()
+    async with AsyncExitStack() as stack:
+        slack = await stack.enter_async_context(
+            SlackStandin(
+                signing_secret=credentials.signing_secret,
+                bot_token=credentials.bot_token,
+                retry_delays=(0.0, 0.5, 1.0),
+            )
+        )
+        lark = await stack.enter_async_context(
+            LarkStandin(
+                app_id=credentials.app_id,
+                app_secret=credentials.app_secret,
+                encrypt_key=credentials.encrypt_key,
+                verification_token=credentials.verification_token,
+                retry_delays=(0.5, 1.0, 2.0, 4.0),
+            )
+        )
+        standin = await stack.enter_async_context(
+            ModelStandin(api_key=credentials.model_key, script=script, **model)
+        )
+        addresses = Addresses(slack.api_base_url, lark.api_base_url, standin.base_url)
+        process = await stack.enter_async_context(GatewayProcess(folder, credentials, addresses))
+        _reconfigure(folder / "turnkeeper.yaml", settings or {})
+        slack.add_channel("C1")
+        slack.add_channel("D1", "im")
+        if start:
+            await process.start()
+        whole = Town(slack, lark, standin, process, folder)
+        yield whole
+        await slack.settle()
+        await lark.settle()
+        assert whole.complaints == []
+
+
+def _reconfigure(path: Path, changes: dict[str, object]) -> None:
+    written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for section, change in changes.items():
+        if section in ("bots", "agents"):
+            written[section] = [{**one, **change} for one in written[section]]  # type: ignore[dict-item]
+        else:
+            written[section] = change
+    path.write_text(yaml.safe_dump(written, allow_unicode=True), encoding="utf-8")
