@@ -5,6 +5,9 @@ What the stand-ins saw is what is judged: nothing is asked of the gateway's insi
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from pathlib import Path
 
 import yaml
 
+from gateway.demo.faults import Hold
 from gateway.demo.gateway_process import Addresses, Credentials, GatewayProcess
 from gateway.demo.judge import judge_conversation
 from gateway.demo.lark import LarkStandin
@@ -63,6 +67,38 @@ class Town:
             within,
             lambda: self.faults(said, look(), expected),
         )
+
+    def held(self, platform: str, method: str) -> Hold:
+        """Holds back a platform's method: the calls take effect when the context ends."""
+        return (self.lark if platform == "lark" else self.slack).hold(method)
+
+    @asynccontextmanager
+    async def bombarded(self, *, chats: int) -> AsyncIterator[list[Said]]:
+        """One Lark message in each of so many chats, sent while the context runs."""
+        said: list[Said] = []
+
+        async def speak(number: int) -> None:
+            await asyncio.sleep(number * 0.03)
+            said.append(await self.lark_dm(f"message {number}", chat=f"oc_{number}"))
+
+        async with asyncio.TaskGroup() as people:
+            for number in range(chats):
+                people.create_task(speak(number))
+            yield said
+        said.sort(key=lambda one: int(one.text.split()[1]))
+
+    async def another_gateway_on_the_same_store(self, folder: Path) -> str:
+        """What a second process says, started with the first one's store; it has to fail."""
+        settings = yaml.safe_load((self.folder / "turnkeeper.yaml").read_text(encoding="utf-8"))
+        settings["server"]["port"] = 0
+        config = folder / "turnkeeper.yaml"
+        config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway", "serve", "--config", str(config), stdout=PIPE, stderr=STDOUT
+        )
+        output, _ = await process.communicate()
+        assert process.returncode == 1
+        return output.decode()
 
     @property
     def complaints(self) -> list[str]:

@@ -13,13 +13,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from channels.lark.api import STREAM_CLOSED, LarkApi, LarkRefusedError
 from channels.lark.render import render, summary
-
-if TYPE_CHECKING:
-    from weakref import WeakSet
 
 BLOCK = 100_000
 """Sequence numbers of one attempt; an int32 holds 21,474 attempts."""

@@ -44,6 +44,11 @@ class LarkOutbound:
     def opens_early(self) -> bool:
         return self._stream
 
+    @property
+    def fate_known_after(self) -> float:
+        """0: a send that may still be under way is repeated with its uuid, not looked for."""
+        return 0.0
+
     def cut(self, text: str) -> tuple[str, str] | None:
         return cut(text)
 
@@ -80,7 +85,7 @@ class LarkOutbound:
         return live if await self._send(part, card) else await self._once(part, "text")
 
     async def find(self, part: PartRequest) -> str | None:  # noqa: ARG002 -- the port's signature
-        """None: the platform refuses a second send with the same uuid, so opening again is safe."""
+        """None: the platform refuses a second send with the same uuid for an hour, so opening again is safe."""
         return None
 
     async def remove(self, part: PartRequest, ref: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,25 +16,22 @@ from gateway.demo.scene import Report
 def print_report(console: Console, report: Report) -> None:
     """The table, every fault in words, and the summary."""
     table = Table(
-        title="What the twenty people saw", title_justify="left", title_style="bold", pad_edge=False
+        box=SIMPLE_HEAD, title="What the twenty people saw", title_justify="left", title_style="bold"
     )
     table.add_column("conversation", no_wrap=True)
     for number in (1, 2):
-        table.add_column(f"first text {number}", justify="right")
-        table.add_column(f"done {number}", justify="right")
-    table.add_column("in order", justify="center")
-    table.add_column("overlap", justify="center")
+        table.add_column(f"shows {number}", justify="right", no_wrap=True)
+        table.add_column(f"done {number}", justify="right", no_wrap=True)
+    table.add_column("in order", justify="center", no_wrap=True)
+    table.add_column("overlap", justify="center", no_wrap=True)
     for conversation in report.conversations:
         table.add_row(*_row(conversation, report.faults.get(conversation.name, [])))
     console.print()
     console.print(table)
+    legend = "Seconds from question to first visible text and to the complete reply."
     if report.killed:
-        console.print(
-            "Seconds since the question was sent. ⚡: was being written when the gateway was killed.",
-            style="dim",
-        )
-    else:
-        console.print("Seconds since the question was sent.", style="dim")
+        legend += " ⚡: cut off by the kill."
+    console.print(f"  {legend}", style="dim")
     for name, faults in report.faults.items():
         for fault in faults:
             console.print(Text(f"✗ {name}: {fault}", style="red"))

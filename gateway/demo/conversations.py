@@ -32,6 +32,11 @@ class Turn:
     cut_at: float = 0.0
 
     @property
+    def share(self) -> float:
+        """How much of the answer is visible, from 0 to 1."""
+        return len(self.text) / len(self.answer) if self.first_text_at else 0.0
+
+    @property
     def streaming(self) -> bool:
         return bool(self.first_text_at and not self.done_at)
 

@@ -34,6 +34,9 @@ SECOND_AFTER = 0.4
 PATIENCE = 10.0
 """Seconds after which a person who saw nothing asks on anyway."""
 
+KILL_AT = 0.3
+"""The gateway is killed when half of the first replies show this share of their text."""
+
 DEADLINE = 90.0
 CALM = 1.0
 """Seconds in which a second copy of a reply would still appear at the end."""
@@ -168,9 +171,7 @@ class Scene:
     async def _kill_and_restart(self, gateway: GatewayProcess) -> None:
         half = len(self.conversations) // 2
         await self._until(
-            lambda: (
-                sum(conversation.turns[0].first_text_at > 0 for conversation in self.conversations) >= half
-            )
+            lambda: sum(conversation.turns[0].share >= KILL_AT for conversation in self.conversations) >= half
         )
         self._restarting = True
         await gateway.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from rich.cells import set_cell_size
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -16,6 +17,7 @@ from gateway.demo.scene import Report, Scene
 from gateway.demo.screen import FRAMES_PER_SECOND, Picture
 
 INTERRUPTED = 130
+NAME_WIDTH = 12
 
 
 def show(*, chaos: bool) -> int:

@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from channels.markdown import SMALLEST_LIMIT, cut, fence_tables
@@ -60,6 +60,7 @@ def open_fence(text: str) -> tuple[str, str] | None:
     return fence
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, LIMITS)
 def test_every_piece_is_within_the_limit_and_none_is_empty(text: str, limit: int) -> None:
     found = pieces(text, limit)
@@ -67,11 +68,13 @@ def test_every_piece_is_within_the_limit_and_none_is_empty(text: str, limit: int
     assert all(found) or not text
 
 
+@settings(deadline=None)
 @given(DOCUMENTS.filter(lambda text: not re.search("```|~~~", text)), LIMITS)
 def test_without_fences_the_pieces_are_the_text(text: str, limit: int) -> None:
     assert "".join(pieces(text, limit)) == text
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, LIMITS)
 def test_only_white_space_and_fences_are_added_or_taken(text: str, limit: int) -> None:
     def bare(source: str) -> str:
@@ -81,6 +84,7 @@ def test_only_white_space_and_fences_are_added_or_taken(text: str, limit: int) -
     assert bare("".join(pieces(text, limit))) == bare(text)
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, DOCUMENTS, LIMITS)
 def test_the_head_stays_when_more_text_follows(text: str, more: str, limit: int) -> None:
     before = cut(text, limit)
@@ -91,6 +95,7 @@ def test_the_head_stays_when_more_text_follows(text: str, more: str, limit: int)
     assert after[0] == before[0]
 
 
+@settings(deadline=None)
 @given(st.lists(LINES, max_size=60).map("\n".join), st.integers(120, 400))
 def test_no_piece_but_the_last_leaves_a_fence_open(text: str, limit: int) -> None:
     *heads, last = pieces(text, limit)
@@ -99,6 +104,7 @@ def test_no_piece_but_the_last_leaves_a_fence_open(text: str, limit: int) -> Non
     assert (left and left[0]) == (right and right[0])
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["a = 1", "", "    b", "for x in y:", "c" * 70]), min_size=1),
     st.integers(80, 200),
@@ -213,6 +219,7 @@ def test_a_rule_below_a_line_with_pipes_is_no_table() -> None:
         assert fence_tables(text, 0) == text
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, st.integers(0, 3))
 @example("| a |\n|-|", 0)
 def test_fencing_tables_adds_only_fences_and_is_done_once(text: str, keep: int) -> None:

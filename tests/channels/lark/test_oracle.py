@@ -9,6 +9,7 @@ import base64
 import logging
 import warnings
 from types import ModuleType
+from typing import Any
 
 import orjson
 import pytest
@@ -37,6 +38,7 @@ def sdk() -> ModuleType:
         warnings.simplefilter("ignore")
         import lark_oapi  # noqa: PLC0415 -- takes seconds
     logging.getLogger("Lark").handlers.clear()
+    assert isinstance(lark_oapi, ModuleType)
     return lark_oapi
 
 
@@ -44,7 +46,7 @@ def sdk() -> ModuleType:
 def test_an_event_that_the_sdk_accepts_is_admitted_with_the_same_fields(
     sdk: ModuleType, make_channel: MakeChannel, name: str
 ) -> None:
-    seen = []
+    seen: list[Any] = []  # the SDK has no types
     handler = sdk.EventDispatcherHandler.builder(KEY, TOKEN)
     handler = handler.register_p2_im_message_receive_v1(seen.append).build()
     arrived = arriving(name)

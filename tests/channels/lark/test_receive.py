@@ -4,7 +4,7 @@ import time
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
@@ -273,7 +273,7 @@ def test_without_an_encrypt_key_the_token_in_the_event_decides(make_channel: Mak
 
 
 async def test_credentials_that_can_authenticate_nothing_are_refused(make_channel: MakeChannel) -> None:
-    with pytest.raises(ValueError, match="encrypt_key.*verification_token"):
+    with pytest.raises(ValueError, match=r"encrypt_key.*verification_token"):
         make_channel(credentials=LarkCredentials("cli_made_up", "secret"))
 
 
@@ -308,6 +308,7 @@ def mutated(body: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
     return body
 
 
+@settings(deadline=None)
 @given(EVENTS, EDITS)
 def test_a_changed_body_is_never_admitted(
     any_channel: LarkChannel, name: str, edits: list[tuple[int, int, bytes]]
@@ -321,6 +322,7 @@ def test_a_changed_body_is_never_admitted(
         assert name == "url_verification" or isinstance(received, Rejected)
 
 
+@settings(deadline=None)
 @given(EVENTS, EDITS)
 def test_a_changed_payload_never_raises(
     any_channel: LarkChannel, name: str, edits: list[tuple[int, int, bytes]]
@@ -331,6 +333,7 @@ def test_a_changed_payload_never_raises(
     any_channel.receive(unsigned(body))
 
 
+@settings(deadline=None)
 @given(
     EVENTS,
     st.sampled_from(["X-Lark-Signature", "X-Lark-Request-Timestamp", "X-Lark-Request-Nonce"]),
@@ -346,6 +349,7 @@ def test_a_changed_header_is_never_admitted(
         assert isinstance(received, Rejected) or name == "url_verification"
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.integers(-(2**63), 2**63) | st.text(),

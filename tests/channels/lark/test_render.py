@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import orjson
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.lark.card import card_json
@@ -37,11 +37,13 @@ def test_the_fifth_table_becomes_code() -> None:
     assert shown.startswith("\n".join([TABLE] * 4))
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_more_text_makes_the_rendering_longer_and_no_other(text: str, more: str) -> None:
     assert plain(text + more).startswith(plain(text))
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_lone_surrogates_and_control_characters_do_not_reach_the_platform(text: str) -> None:
     orjson.dumps(render(text + "\ud800\x07"))
@@ -65,6 +67,7 @@ def test_plain_text_fills_a_card() -> None:
     assert PART_BYTES - 10 < len(halves[0]) <= PART_BYTES
 
 
+@settings(deadline=None)
 @given(st.text('a"\n<t ', min_size=100, max_size=200), st.text('a"\n<t ', min_size=100, max_size=200))
 def test_a_head_stays_when_more_text_follows(beginning: str, end: str) -> None:
     text = (beginning * 250)[:30_000] + end * 50
