@@ -38,10 +38,13 @@ STREAM_CLOSED = frozenset({200850, 300309})
 GONE = frozenset({230011, 230110, 231003})
 NOT_EDITABLE = frozenset({230072, 230075})
 RECIPIENT_LOST = GONE | {230002, 230006, 230013, 230034, 230035, 230053, 232009}
+CONTENT_REFUSED = frozenset({230022, 230025, 230028})
 CARD_UNUSABLE = frozenset({99991672, 10002, 200740, 200750, 200860, 230025, 230099, *range(300301, 300306)})
 """A card is refused as a card: what it says may still be sent as text."""
 BUSY = frozenset({200810, 300120})
 
+_GATEWAY_CODES = 99_990_000
+"""From here on: token, scope, address. The call was not begun."""
 _TRANSIENT_DELAY = 2.0
 _SERVER_ERROR, _TOO_MANY_REQUESTS = 500, 429
 _MEANING = {
@@ -63,6 +66,11 @@ class LarkRefusedError(DeliveryRefusedError):
     def __init__(self, method: str, code: int) -> None:
         super().__init__(f"{method}: {_MEANING.get(code, 'refused')} (code {code})")
         self.code = code
+
+    @property
+    def may_be_duplicate(self) -> bool:
+        """Whether this may be how a uuid that was used before is refused, which is not documented."""
+        return self.code < _GATEWAY_CODES and self.code not in RECIPIENT_LOST | CONTENT_REFUSED
 
 
 class LarkPendingError(DeliveryDelayedError):

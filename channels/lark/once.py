@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
-from channels.lark.api import CARD_UNUSABLE, NOT_EDITABLE, RECIPIENT_LOST, LarkApi, LarkRefusedError
+from channels.lark.api import CARD_UNUSABLE, NOT_EDITABLE, LarkApi, LarkPendingError, LarkRefusedError
 from channels.lark.ref import Ref
 from channels.lark.render import plain
-from conversation.outbound import PartRequest
+from conversation.outbound import DeliveryDelayedError, PartRequest
 
 Kind = Literal["text", "post"]
 
@@ -52,8 +52,13 @@ class OncePart:
         repeated, self._tried = self._tried, True
         try:
             self._message = await self._send(text)
+        except LarkPendingError:
+            raise
+        except DeliveryDelayedError:
+            self._tried = repeated
+            raise
         except LarkRefusedError as error:
-            if not repeated or error.code in RECIPIENT_LOST:
+            if not (repeated and error.may_be_duplicate):
                 raise
             return  # what the platform says to a uuid it knows: the message is there
         await self._part.save(str(Ref(once=self._kind, message=self._message)))

@@ -12,7 +12,6 @@ from weakref import WeakSet
 from channels.lark.api import (
     CARD_UNUSABLE,
     GONE,
-    RECIPIENT_LOST,
     LarkApi,
     LarkPendingError,
     LarkRefusedError,
@@ -117,7 +116,7 @@ class LarkOutbound:
             card.tried = repeated
             raise
         except LarkRefusedError as error:
-            if repeated and error.code not in RECIPIENT_LOST:
+            if repeated and error.may_be_duplicate:
                 return True
             if error.code in CARD_UNUSABLE:
                 return False

@@ -1,7 +1,8 @@
 """From a model's Markdown to what a card draws, and where to cut it.
 
-Invariant: apart from a table that turns out to be one too many, rendering a longer text begins with the
-rendering of the shorter one, so that the platform goes on typing instead of drawing anew.
+Invariant: rendering a longer text begins with the rendering of the shorter one, so that the platform goes on
+typing instead of drawing anew; but for the moment in which a table turns out to be one too many, or ``<at``
+to be a mention. ``plain`` never gets shorter when the text gets longer: ``cut`` relies on it.
 """
 
 from __future__ import annotations

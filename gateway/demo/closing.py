@@ -28,9 +28,9 @@ def print_report(console: Console, report: Report) -> None:
         table.add_row(*_row(conversation, report.faults.get(conversation.name, [])))
     console.print()
     console.print(table)
-    legend = "Seconds from question to first visible text and to the complete reply."
+    legend = "Seconds from the question to its first visible text and to its complete reply."
     if report.killed:
-        legend += " ⚡: cut off by the kill."
+        legend += "\n  ⚡: cut off by the kill, and finished."
     console.print(f"  {legend}", style="dim")
     for name, faults in report.faults.items():
         for fault in faults:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rich.align import Align
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from gateway.demo.answers import tokens
 from gateway.demo.conversations import Conversation, Turn
 
 COLOURS = {"Slack": "magenta", "Lark": "cyan"}
@@ -47,7 +49,7 @@ class Picture:
         for _ in range(columns):
             grid.add_column(width=width)
         for row in _rows(conversations, columns):
-            grid.add_row(*(self._panel(console, conversation, width, height) for conversation in row))
+            grid.add_row(*(self._panel(conversation, width, height) for conversation in row))
         yield Group(self._headline(), grid)
 
     def _headline(self) -> RenderableType:
@@ -57,22 +59,22 @@ class Picture:
         writing = sum(turn.streaming for turn in turns)
         line = Text.assemble(
             (" turnkeeper ", "bold reverse"),
-            f"  {done}/{len(turns)} replies complete, {writing} being written",
+            f"  {done}/{len(turns)} replies done, {writing} being written",
             style="default",
         )
         if stage.killed_at and not stage.back_at:
-            line.append("   ⚡ SIGKILL: the gateway is dead", style="bold red")
+            line.append("  ⚡ SIGKILL", style="bold red")
         elif stage.killed_at:
-            line.append(f"   ⚡ killed, back after {stage.back_at - stage.killed_at:.1f} s", style="red")
-        line.append(f"   {now - stage.started_at:4.1f} s", style="dim")
+            line.append(f"  ⚡ killed, back in {stage.back_at - stage.killed_at:.1f} s", style="red")
+        line.append(f"  {now - stage.started_at:4.1f} s", style="dim")
         return Align.left(line)
 
-    def _panel(self, console: Console, conversation: Conversation, width: int, height: int) -> Panel:
+    def _panel(self, conversation: Conversation, width: int, height: int) -> Panel:
         turn = conversation.current
         inner = width - BORDERS - 2
         question = Text(f"› {turn.question}", style="dim", no_wrap=True, overflow="ellipsis")
         question.truncate(inner, overflow="ellipsis")
-        lines = list(Text(_readable(turn.text)).wrap(console, inner))[-(height - BORDERS - 1) :]
+        lines = [Text(line) for line in _wrapped(turn.text, inner)[-(height - BORDERS - 1) :]]
         dead = bool(self._stage.killed_at and not self._stage.back_at)
         flashing = bool(turn.cut_at and time.time() - turn.cut_at < FLASH_SECONDS)
         colour = "green" if conversation.done else COLOURS[conversation.platform]
@@ -133,10 +135,20 @@ def _mark(turn: Turn, *, dead: bool) -> tuple[str, str]:
     return "·", "dim"
 
 
-def _readable(text: str) -> str:
-    """Without the Markdown that only takes room in a small panel."""
-    return "\n".join(
-        line.replace("**", "").replace("`", "")
-        for line in text.splitlines()
-        if line.strip() and not line.startswith("```")
-    )
+def _wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of so many cells, without the Markdown that only takes room in a small panel.
+
+    Unlike rich's own wrapping it breaks between any two Chinese characters.
+    """
+    lines: list[str] = []
+    for paragraph in text.splitlines():
+        if not paragraph.strip() or paragraph.startswith("```"):
+            continue
+        line = ""
+        for token in tokens(paragraph.replace("*", "").replace("`", "")):
+            if line and cell_len(line + token.rstrip()) > width:
+                lines.append(line.rstrip())
+                line = ""
+            line += token
+        lines.append(line.rstrip())
+    return lines

@@ -69,6 +69,6 @@ class _Lines:
 
     def __call__(self, conversation: Conversation | None, text: str) -> None:
         who = "gateway" if conversation is None else conversation.name
-        self._console.print(
-            Text(f"{time.time() - self._started_at:6.2f} s  {who:<14} {text}"), soft_wrap=True
-        )
+        elapsed = time.time() - self._started_at
+        line = Text(f"{elapsed:6.2f} s  {set_cell_size(who, NAME_WIDTH)} {text}")
+        self._console.print(line, soft_wrap=True)

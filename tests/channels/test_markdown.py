@@ -134,6 +134,10 @@ def test_sentences_then_words_then_characters() -> None:
     assert cut("x" * 30, 24) == ("x" * 24, "x" * 6)
 
 
+def test_the_rest_does_not_begin_with_what_would_become_a_fence() -> None:
+    assert cut("aaaa bbbb cccc ```d eeee", 18) == ("aaaa bbbb ", "cccc ```d eeee")
+
+
 @pytest.mark.parametrize("unit", ["👩‍👩‍👧‍👦", "👍🏽", "🇩🇪", "é̂", "1️⃣"])
 def test_what_is_one_character_for_the_eye_stays_whole(unit: str) -> None:
     for shift in range(size(unit)):

@@ -357,6 +357,23 @@ async def test_a_text_of_unknown_fate_is_sent_once(desks: Desks, desk: Desk) -> 
     assert desk.answer().text == "Hello, corrected"
 
 
+async def test_a_text_that_is_refused_is_not_taken_for_sent(desks: Desks) -> None:
+    desk = await desks.open(stream=False)
+    part = await desk.outbound.open(desk.part(1), "Hello")
+    desk.platform.fail_next(REPLY, error=230020)
+    with pytest.raises(DeliveryDelayedError):
+        await part.close("Hello")
+    desk.platform.fail_next(REPLY, error=230001)
+    with pytest.raises(DeliveryRefusedError, match="230001"):
+        await part.close("Hello")
+    second = desks.take_over(desk)
+    for code in (230022, 230002, 99991401):
+        desk.platform.fail_next(REPLY, error=code)
+        part = await second.outbound.resume(second.part(2), second.ref)
+        with pytest.raises(DeliveryRefusedError, match=str(code)):
+            await part.close("Hello")
+
+
 async def test_without_streams_one_post_is_sent_at_the_end(desks: Desks) -> None:
     desk = await desks.open(stream=False)
     assert not desk.outbound.opens_early
