@@ -17,7 +17,7 @@ def make_app(webhooks: Webhooks, directory: Directory) -> web.Application:
             return web.Response(text="ready")
         return web.Response(status=503, text="starting or draining")
 
-    app = web.Application(client_max_size=LARGEST_BODY + 1)  # aiohttp refuses what reaches its limit
+    app = web.Application(client_max_size=LARGEST_BODY)
     app.add_routes(
         [
             web.post("/webhooks/{channel}/{bot}", webhooks.handle),

@@ -6,6 +6,7 @@ their message, because a library's message may quote what it was given.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import traceback
@@ -35,12 +36,26 @@ def configure(stream: TextIO = sys.stdout) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=lambda *_: _Lines(stream),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+class _Lines:
+    """Writes each line, or drops it: a log that cannot be written must not stop a message."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 def without_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

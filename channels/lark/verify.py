@@ -94,11 +94,11 @@ class Verifier:
         if self._cipher is not None:
             signature = request.headers.get("X-Lark-Signature", "")
             nonce = request.headers.get("X-Lark-Request-Nonce", "")
-            digest = hashlib.sha256(f"{timestamp}{nonce}".encode("utf-8", "surrogateescape"))
+            digest = hashlib.sha256(f"{timestamp}{nonce}".encode("utf-8", "surrogatepass"))
             digest.update(self._encrypt_key)
             digest.update(request.body)
             if not hmac.compare_digest(
-                digest.hexdigest().encode(), signature.encode("utf-8", "surrogateescape")
+                digest.hexdigest().encode(), signature.encode("utf-8", "surrogatepass")
             ):
                 return "bad_signature"
         return "" if _is_fresh(timestamp, request.now) else "stale"

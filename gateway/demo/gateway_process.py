@@ -118,6 +118,11 @@ class GatewayProcess:
                 f"The gateway was not ready within {READY_WITHIN:g} s.", self._last_lines()
             ) from None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)

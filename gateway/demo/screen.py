@@ -59,7 +59,7 @@ class Picture:
         writing = sum(turn.streaming for turn in turns)
         line = Text.assemble(
             (" turnkeeper ", "bold reverse"),
-            f"  {done}/{len(turns)} replies done, {writing} being written",
+            f"  {done}/{len(turns)} replies done, {writing} growing",
             style="default",
         )
         if stage.killed_at and not stage.back_at:
@@ -129,10 +129,9 @@ def _mark(turn: Turn, *, dead: bool) -> tuple[str, str]:
         return "✓", "bold green"
     if dead and turn.streaming:
         return "✗", "bold red"
-    if turn.sent_at:
-        frame = int(time.time() * FRAMES_PER_SECOND) % len(SPINNER)
-        return SPINNER[frame], "yellow" if turn.streaming else "dim"
-    return "·", "dim"
+    if turn.streaming:
+        return SPINNER[int(time.time() * FRAMES_PER_SECOND) % len(SPINNER)], "yellow"
+    return ("…" if turn.sent_at else "·"), "dim"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -80,8 +81,7 @@ class _Connection(asyncio.Protocol):
         self._sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
 
     def next(self) -> None:
         run = self._run
@@ -175,7 +175,7 @@ async def _main(arguments: argparse.Namespace) -> Sent:
     await run.run(str(address.hostname), int(address.port or 80), arguments.connections)
     took = time.perf_counter() - started
     percentiles = statistics.quantiles(run.latencies, n=100)
-    return Sent(len(run.latencies), run.admissions, took, percentiles[49] * 1e3, percentiles[98] * 1e3)
+    return Sent(len(run.latencies), dict(run.admissions), took, percentiles[49] * 1e3, percentiles[98] * 1e3)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def gateway(
     folder: Path, *, slack: Server, model: Server, bots: Sequence[str], **limits: int
 ) -> Iterator[Gateway]:
     """``turnkeeper serve`` on a fresh SQLite file, with one Slack bot per workspace."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     config, log = folder / "turnkeeper.yaml", folder / "gateway.log"
     config.write_text(yaml.safe_dump(_settings(folder, slack, model, bots, limits)), encoding="utf-8")
     command = [sys.executable, "-m", "gateway", "serve", "--config", str(config)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import nan
 from statistics import median, quantiles
 
 from rich.console import Console
@@ -18,7 +19,8 @@ def compare(title: str, unit: str, costs: Costs, *, to: str, goals: Mapping[str,
     for heading in ("", f"{unit}, median", f"times {to}", "range", "goal"):
         table.add_column(heading)
     for name, figures in costs.items():
-        ratios = [figure / yardstick for figure, yardstick in zip(figures, costs[to], strict=True)]
+        # A short round may cost less than a tick of the kernel's clock.
+        ratios = [figure / (yardstick or nan) for figure, yardstick in zip(figures, costs[to], strict=True)]
         goal = f"≤ {goals[name]:g}" if name in goals else ""
         span = f"{min(ratios):.2f} - {max(ratios):.2f}"
         table.add_row(name, f"{median(figures):,.3g}", f"{median(ratios):.2f}", span, goal)

@@ -17,16 +17,13 @@ from tests.benchmarks.processes import ROOT, Server, gateway, running, wait_unti
 from tests.benchmarks.tables import compare
 
 INTERVAL = 0.02
-SPREAD = 1.0
-"""Seconds over which the conversations begin."""
-
 BOTS = tuple(f"bot{number}" for number in range(20))
 """Each in a workspace of its own, so that every answer is edited as often as Slack advises: each 3 s."""
 
 
 @pytest.mark.timeout(900)
 def test_cpu_of_many_streams_at_once(full: bool, tmp_path: Path) -> None:
-    rounds, streams, tokens = (5, 200, 200) if full else (1, 20, 20)
+    rounds, streams, tokens, spread = (5, 200, 200, 1.0) if full else (1, 20, 10, 0.1)
     cpu: dict[str, list[float]] = defaultdict(list)
     durations: list[float] = []
     calls: dict[str, float] = {}
@@ -45,7 +42,7 @@ def test_cpu_of_many_streams_at_once(full: bool, tmp_path: Path) -> None:
             gateway(folder, slack=slack, model=model, bots=BOTS) as here,
         ):
             before = here.cpu()
-            send(here.url, BOTS, events=streams, chats=streams, spread=SPREAD)
+            send(here.url, BOTS, events=streams, chats=streams, spread=spread)
             wait_until(lambda: here.completed() == streams)
             used = here.cpu() - before
             assert here.warnings() == []
@@ -61,7 +58,7 @@ def test_cpu_of_many_streams_at_once(full: bool, tmp_path: Path) -> None:
             ) as bot,
         ):
             before = bot.cpu()
-            send(bot.url, BOTS, events=streams, chats=streams, spread=SPREAD)
+            send(bot.url, BOTS, events=streams, chats=streams, spread=spread)
             wait_until(lambda: slack.report()["complete"] == streams)
             used = bot.cpu() - before
             answered(slack, "plain Bolt bot")
@@ -69,7 +66,7 @@ def test_cpu_of_many_streams_at_once(full: bool, tmp_path: Path) -> None:
 
     def by_reader() -> float:
         with running("model", f"--tokens={tokens}", f"--interval={INTERVAL}") as model:
-            return _reader_cpu(model, streams, tokens)
+            return _reader_cpu(streams, f"--model={model.url}", f"--tokens={tokens}", f"--spread={spread}")
 
     for number in range(rounds):
         cpu["plain Bolt bot"].append(by_plain_bot())
@@ -81,9 +78,8 @@ def test_cpu_of_many_streams_at_once(full: bool, tmp_path: Path) -> None:
     compare("CPU of all streams", "s", cpu, to="bare SSE reader", goals={"gateway": 1.3})
 
 
-def _reader_cpu(model: Server, streams: int, tokens: int) -> float:
-    arguments = (f"--model={model.url}", f"--streams={streams}", f"--tokens={tokens}", f"--spread={SPREAD}")
-    command = [sys.executable, "-m", "tests.benchmarks.sse_reader", *arguments]
+def _reader_cpu(streams: int, *arguments: str) -> float:
+    command = [sys.executable, "-m", "tests.benchmarks.sse_reader", f"--streams={streams}", *arguments]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as reader:

@@ -278,6 +278,7 @@ BAD: dict[str, tuple[Callable[[], Request], int, str]] = {
         200,
         "ignored",
     ),
+    "slack as large as may be": (lambda: signed_by_slack(b" " * LARGEST_BODY), 200, "ignored"),
     "slack too large": (lambda: signed_by_slack(b" " * (LARGEST_BODY + 1)), 413, ""),
     "slack draft": (lambda: slack(slack_message(), bot="draft"), 401, ""),
     "slack timestamp no number": (
