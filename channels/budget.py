@@ -18,6 +18,9 @@ from collections import deque
 RESERVED_FOR_URGENT = 0.2
 """Share of the bucket that partial updates never use."""
 
+_ROUNDING = 1e-9
+"""What a refill computed in floating point may lack of a whole permit."""
+
 
 class Limit:
     """A token bucket with two queues. ``rate`` is in calls per second, ``burst`` in calls."""
@@ -42,8 +45,7 @@ class Limit:
             await permit
         except asyncio.CancelledError:
             if permit.done() and not permit.cancelled():
-                self._level += 1
-                self._grant()
+                self.put_back()
             raise
 
     def try_take(self) -> bool:
@@ -53,6 +55,11 @@ class Limit:
         if free:
             self._level -= 1
         return free
+
+    def put_back(self) -> None:
+        """Return a permit that was not used."""
+        self._level += 1
+        self._grant()
 
     def close_for(self, seconds: float) -> None:
         """Obey the platform's ``Retry-After``."""
@@ -92,7 +99,7 @@ class Limit:
             return
         while queue := self._next_queue():
             missing = self._floor(queue) - self._level
-            if missing > 1e-9:  # what is left of a refill computed in floating point
+            if missing > _ROUNDING:
                 self._timer = loop.call_later(missing / self._rate, self._grant)
                 return
             self._level -= 1

@@ -17,11 +17,14 @@ from conversation.turn import Reason, part_id
 WAITING = 200
 """Notices that may wait to be sent; further ones are dropped."""
 
+AT_ONCE = 8
+"""Notices under way at once, so that one platform that hangs does not hold up the others."""
+
 _log = structlog.get_logger()
 
 
 class Notices:
-    """Sends notices one after the other while ``run`` runs."""
+    """Sends notices, a few at once, while ``run`` runs."""
 
     def __init__(self) -> None:
         self._waiting: asyncio.Queue[tuple[Outbound, InboundMessage, Reason]] = asyncio.Queue(WAITING)
@@ -34,6 +37,11 @@ class Notices:
             _log.warning("notice dropped", turn=message.turn_id, reason=reason)
 
     async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(AT_ONCE):
+                tasks.create_task(self._work(), name=f"notices {number}")
+
+    async def _work(self) -> None:
         while True:
             outbound, message, reason = await self._waiting.get()
             text = notice(reason, message.locale, message.turn_id[:8])

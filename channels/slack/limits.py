@@ -72,7 +72,10 @@ class Limits:
         """The right to open a stream now; None where opening, appending to or closing it could not be afforded."""
         if len(self._slots) >= int(_SHARE * 20):
             return None
-        if not self.stop_stream.try_take() or not self.start_stream.try_take():
+        if not self.stop_stream.try_take():
+            return None
+        if not self.start_stream.try_take():
+            self.stop_stream.put_back()
             return None
         return Slot(self._slots, self.stop_stream)
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import random
-import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Literal, TypeVar
+from typing import Literal
 
 import orjson
 from aiohttp import web
@@ -22,72 +20,23 @@ from pydantic import ValidationError
 from typing_extensions import override
 
 from gateway.demo.faults import Fault
-from gateway.demo.lark_calls import (
-    Body,
-    Create,
-    CreateCard,
-    Edit,
-    ElementContent,
-    InsertElements,
-    Operation,
-    PatchCard,
-    PatchElement,
-    React,
-    ReplaceCard,
-    ReplaceElement,
-    Reply,
-    Settings,
-    TokenRequest,
-)
-from gateway.demo.lark_cards import CardEntity
-from gateway.demo.lark_events import Tenant, message_event, milliseconds, recall_event
+from gateway.demo.lark_calls import Body
+from gateway.demo.lark_cardkit import LarkApi
+from gateway.demo.lark_events import Tenant, message_event, recall_event
+from gateway.demo.lark_messages import Chat, ChatType, TooManyError
+from gateway.demo.lark_routes import Route, find_route
 from gateway.demo.lark_rules import (
-    Card,
     Json,
     LarkError,
-    decoded,
-    elements_in,
-    read_card,
-    text_of_card,
-    text_of_content,
 )
 from gateway.demo.people import Letter, Postman, Said
 from gateway.demo.ratelimit import Bucket, Quota, TooMany
-from gateway.demo.standin import LATENCY, Clock, Shown, StandIn
+from gateway.demo.standin import LATENCY, Clock, Shown
 
-TOKEN_LIFE = 7200.0
-TOKEN_KEPT_WHILE = 1800.0
-UUID_CHARS = 50
-UUID_WINDOW = 3600.0
-EDITS = 20
 RETRY_DELAYS = (15.0, 300.0, 3600.0, 21600.0)
 
-ChatType = Literal["p2p", "group"]
-Path = Mapping[str, str]
 
-
-@dataclass(slots=True)
-class Sent:
-    """A message on the platform. ``card``: of an interactive message that is no card entity."""
-
-    shown: Shown
-    msg_type: str
-    card: Card | None = None
-    edits: int = 0
-    reactions: dict[str, str] = field(default_factory=dict)
-    patches: Quota = field(default_factory=lambda: Quota(Bucket(5, 5)))
-
-
-@dataclass(slots=True)
-class Chat:
-    """``messages`` by id, in the order in which they appeared."""
-
-    kind: ChatType
-    messages: dict[str, Sent] = field(default_factory=dict)
-    sends: Quota = field(default_factory=lambda: Quota(Bucket(5, 5)))
-
-
-class LarkStandin(StandIn):
+class LarkStandin(LarkApi):
     """``duplicate_sends`` counts sends that were repeated under the same uuid and did nothing."""
 
     def __init__(
@@ -107,10 +56,8 @@ class LarkStandin(StandIn):
         port: int = 0,
         latency: float = LATENCY,
     ) -> None:
-        super().__init__(clock=clock, port=port, latency=latency)
-        self._tenant = Tenant(tenant, app_id, bot_open_id, encrypt_key, verification_token, clock)
-        self._app_secret = app_secret
-        self._chance = random.Random(seed)
+        whole = Tenant(tenant, app_id, bot_open_id, encrypt_key, verification_token, clock)
+        super().__init__(whole, app_secret, random.Random(seed), port=port, latency=latency)
         self._postman = Postman(
             retry_delays=retry_delays,
             redeliver=redeliver,
@@ -118,13 +65,7 @@ class LarkStandin(StandIn):
             complain=self.complain,
             chance=self._chance,
         )
-        self._tokens: dict[str, float] = {}
-        self._chats: dict[str, Chat] = {}
-        self._messages: dict[str, Sent] = {}
-        self._cards: dict[str, CardEntity] = {}
-        self._sent_uuids: dict[str, tuple[float, Body, Sent]] = {}
         self._quotas: dict[str, Quota] = defaultdict(lambda: Quota(Bucket(50, 50), Bucket(1000, 1000 / 60)))
-        self.duplicate_sends = 0
 
     @property
     def api_base_url(self) -> str:
@@ -136,8 +77,6 @@ class LarkStandin(StandIn):
     ) -> None:
         await self._postman.close()
         await super().__aexit__(kind, error, trace)
-
-    # What a person does and sees.
 
     def add_chat(self, chat: str, chat_type: ChatType = "p2p") -> None:
         """Make a chat known to the bot; ``say`` does it too."""
@@ -228,8 +167,6 @@ class LarkStandin(StandIn):
         """Wait until every retry and duplicate has been delivered."""
         await self._postman.settle()
 
-    # HTTP.
-
     @override
     def routes(self) -> list[web.RouteDef]:
         return [web.route("*", "/open-apis/{path:.*}", self._serve)]
@@ -255,7 +192,7 @@ class LarkStandin(StandIn):
                 return _ok(route.perform(self, body, path), top_level=route.top_level)
             except LarkError as error:
                 return self._refused(route.method, target, error)
-            except _TooManyError as error:
+            except TooManyError as error:
                 return self._over_limit(f"{route.method} {target}", error.too_many)
 
         written = path.get("card_id") or (path.get("message_id") if request.method != "POST" else None)
@@ -304,256 +241,6 @@ class LarkStandin(StandIn):
             self.complain(sentence)
         return _error(error.code, error.message)
 
-    # Tokens and the bot.
-
-    def token(self, call: TokenRequest, _: Path) -> Json:
-        if call.app_id != self._tenant.app_id or call.app_secret != self._app_secret:
-            raise LarkError(10014, "app secret invalid", fault=False)
-        now = self.clock()
-        for token, until in self._tokens.items():
-            if until - now >= TOKEN_KEPT_WHILE:
-                return {"tenant_access_token": token, "expire": int(until - now)}
-        token = f"t-{self._chance.getrandbits(96):024x}"
-        self._tokens[token] = now + TOKEN_LIFE
-        return {"tenant_access_token": token, "expire": int(TOKEN_LIFE)}
-
-    def bot_info(self, _: Body, __: Path) -> Json:
-        return {
-            "bot": {
-                "activate_status": 2,
-                "app_name": "Turnkeeper",
-                "avatar_url": "",
-                "ip_white_list": [],
-                "open_id": self._tenant.bot_open_id,
-            }
-        }
-
-    # Messages.
-
-    def create(self, call: Create, _: Path) -> Json:
-        chat = call.receive_id
-        if call.receive_id_type == "open_id":
-            chat = next((c for c, room in self._chats.items() if _belongs_to(room, call.receive_id)), "")
-        if chat not in self._chats:
-            raise LarkError(230034, "receive_id is not valid", fault=False)
-        return self._send(call, chat, None)
-
-    def reply(self, call: Reply, path: Path) -> Json:
-        target = self._messages.get(path["message_id"])
-        if target is None:
-            raise LarkError(230001, "no such message_id")
-        if target.shown.deleted:
-            raise LarkError(230011, "the message was recalled", fault=False)
-        if target.shown.chat not in self._chats:
-            raise LarkError(232009, "the chat was dissolved", fault=False)
-        if call.reply_in_thread and not target.shown.thread:
-            target.shown.thread = f"omt_{self._chance.getrandbits(64):016x}"
-        return self._send(call, target.shown.chat, target.shown)
-
-    def edit(self, call: Edit, path: Path) -> Json:
-        sent = self._own(path)
-        if sent.msg_type not in {"text", "post"} or call.msg_type != sent.msg_type:
-            raise LarkError(230001, "only text and post can be edited, each as what it is")
-        if sent.edits == EDITS:
-            raise LarkError(230072, "edited too often")
-        text = text_of_content(call.msg_type, call.content)
-        sent.edits += 1
-        self.show(sent.shown, text)
-        return self._described(sent)
-
-    def patch(self, call: PatchCard, path: Path) -> Json:
-        sent = self._own(path)
-        if sent.card is None:
-            raise LarkError(230001, "only a card that is not an entity can be patched")
-        card = read_card(call.content)
-        self._count(sent.patches)
-        sent.card = card
-        self.show(sent.shown, text_of_card(card.body.elements))
-        return {}
-
-    def delete(self, _: Body, path: Path) -> Json:
-        sent = self._own(path)
-        sent.shown.deleted = True
-        sent.shown.streaming = False
-        self.changed(sent.shown)
-        return {}
-
-    def read(self, _: Body, path: Path) -> Json:
-        sent = self._messages.get(path["message_id"])
-        if sent is None:
-            raise LarkError(230001, "no such message_id")
-        return {"items": [self._described(sent)]}
-
-    def react(self, call: React, path: Path) -> Json:
-        sent = self._messages.get(path["message_id"])
-        if sent is None or sent.shown.deleted:
-            raise LarkError(231003, "the message is gone", fault=False)
-        reaction_id = f"r{self._chance.getrandbits(64):016x}"
-        sent.reactions[reaction_id] = call.reaction_type.emoji_type
-        self._show_reactions(sent)
-        return {"reaction_id": reaction_id, "reaction_type": call.reaction_type.model_dump()}
-
-    def unreact(self, _: Body, path: Path) -> Json:
-        sent = self._messages.get(path["message_id"])
-        if sent is None or sent.shown.deleted:
-            raise LarkError(231003, "the message is gone", fault=False)
-        if sent.reactions.pop(path["reaction_id"], None) is None:
-            raise LarkError(231011, "no such reaction", fault=False)
-        self._show_reactions(sent)
-        return {"reaction_id": path["reaction_id"]}
-
-    # Cards.
-
-    def create_card(self, call: CreateCard, _: Path) -> Json:
-        card = read_card(call.data)
-        entity = CardEntity(
-            id=f"75{self._chance.getrandbits(56):017d}",
-            card=card,
-            opened_at=self.clock(),
-            streaming=bool(card.config.streaming_mode),
-        )
-        self._cards[entity.id] = entity
-        return {"card_id": entity.id}
-
-    def replace_card(self, call: ReplaceCard, path: Path) -> Json:
-        return self._operate(call, path, lambda card: card.replace(call.card.data, self.clock()))
-
-    def settings(self, call: Settings, path: Path) -> Json:
-        return self._operate(call, path, lambda card: card.settings(call.settings, self.clock()))
-
-    def content(self, call: ElementContent, path: Path) -> Json:
-        return self._operate(call, path, lambda card: card.stream(path["element_id"], call.content))
-
-    def insert(self, call: InsertElements, path: Path) -> Json:
-        elements = elements_in(call.elements)
-        return self._operate(
-            call, path, lambda card: card.insert(call.type, call.target_element_id, elements)
-        )
-
-    def replace_element(self, call: ReplaceElement, path: Path) -> Json:
-        changes = decoded(call.element)
-        return self._operate(
-            call, path, lambda card: card.update_element(path["element_id"], changes, whole=True)
-        )
-
-    def patch_element(self, call: PatchElement, path: Path) -> Json:
-        changes = decoded(call.partial_element)
-        return self._operate(
-            call, path, lambda card: card.update_element(path["element_id"], changes, whole=False)
-        )
-
-    def delete_element(self, call: Operation, path: Path) -> Json:
-        return self._operate(call, path, lambda card: card.delete_element(path["element_id"]))
-
-    def _operate(self, call: Operation, path: Path, change: Callable[[CardEntity], None]) -> Json:
-        """One numbered operation on a card."""
-        card = self._cards.get(path["card_id"])
-        if card is None:
-            raise LarkError(200740, "no such card")
-        card.expire(self.clock())
-        self._count(card.quota)
-        card.admit(call.sequence, call.uuid)
-        change(card)
-        card.admitted(call.sequence, call.uuid)
-        if card.message is not None and not card.message.deleted:
-            card.message.streaming = card.streaming
-            self.show(card.message, card.text)
-        return {}
-
-    # The tenant.
-
-    def _send(self, call: Reply, chat: str, target: Shown | None) -> Json:
-        if call.uuid is not None:
-            if not 1 <= len(call.uuid) <= UUID_CHARS:
-                raise LarkError(230001, "uuid has at most 50 characters")
-            earlier = self._sent_uuids.get(call.uuid)
-            if earlier is not None and self.clock() - earlier[0] < UUID_WINDOW:
-                self.duplicate_sends += 1
-                if earlier[1] != call:
-                    self.complain(f"im.v1.message: uuid {call.uuid} was used for two different messages")
-                return self._described(earlier[2])
-        self._count(self._chats[chat].sends)
-        entity, card, text = self._rendered(call)
-        sent = self._add(chat, "bot", self._tenant.bot_open_id, call.msg_type)
-        sent.card = card
-        if target is not None:
-            sent.shown.reply_to, sent.shown.thread = target.ts, target.thread
-        if entity is not None:
-            entity.message = sent.shown
-            entity.expire(self.clock())
-            sent.shown.streaming = entity.streaming
-        if call.uuid is not None:
-            self._sent_uuids[call.uuid] = (self.clock(), call, sent)
-        self.show(sent.shown, text)
-        return self._described(sent)
-
-    def _rendered(self, call: Reply) -> tuple[CardEntity | None, Card | None, str]:
-        """What a message holds: a card entity, a card, or neither; and its text."""
-        if call.msg_type != "interactive":
-            return None, None, text_of_content(call.msg_type, call.content)
-        match decoded(call.content):
-            case {"type": "card", "data": {"card_id": str(card_id)}}:
-                entity = self._cards.get(card_id)
-                if entity is None:
-                    raise LarkError(
-                        230099, "Failed to create card content, ext=ErrCode: 200740; no such card"
-                    )
-                if entity.message is not None:
-                    raise LarkError(230099, f"card {card_id} was sent before: a card entity is sent once")
-                return entity, None, entity.text
-            case _:
-                card = read_card(call.content)
-                if card.config.streaming_mode:
-                    raise LarkError(230099, "streaming_mode needs a card entity")
-                return None, card, text_of_card(card.body.elements)
-
-    def _count(self, quota: Quota) -> None:
-        too_many = quota.ask(self.clock())
-        if too_many is not None:
-            raise _TooManyError(too_many)
-
-    def _own(self, path: Path) -> Sent:
-        sent = self._messages.get(path["message_id"])
-        if sent is None or sent.shown.author != "bot":
-            raise LarkError(230001, "no such message of this bot")
-        if sent.shown.deleted:
-            raise LarkError(230110, "the message was deleted", fault=False)
-        return sent
-
-    def _add(self, chat: str, author: Literal["person", "bot"], user: str, msg_type: str) -> Sent:
-        message_id = f"om_{self._chance.getrandbits(128):032x}"
-        sent = Sent(Shown(message_id, chat, author, user, self.clock()), msg_type)
-        self._messages[message_id] = self._chats[chat].messages[message_id] = sent
-        return sent
-
-    def _described(self, sent: Sent) -> Json:
-        shown = sent.shown
-        described: Json = {
-            "message_id": shown.ts,
-            "msg_type": sent.msg_type,
-            "create_time": milliseconds(shown.at),
-            "update_time": milliseconds(shown.at),
-            "deleted": shown.deleted,
-            "updated": sent.edits > 0,
-            "chat_id": shown.chat,
-            "sender": {
-                "id": self._tenant.app_id if shown.author == "bot" else shown.user,
-                "id_type": "app_id" if shown.author == "bot" else "open_id",
-                "sender_type": "app" if shown.author == "bot" else "user",
-                "tenant_key": self._tenant.key,
-            },
-            "body": {"content": orjson.dumps({"text": shown.text}).decode()},
-        }
-        if shown.reply_to:
-            described |= {"root_id": shown.reply_to, "parent_id": shown.reply_to}
-        if shown.thread:
-            described["thread_id"] = shown.thread
-        return described
-
-    def _show_reactions(self, sent: Sent) -> None:
-        sent.shown.reactions = list(sent.reactions.values())
-        self.changed(sent.shown)
-
     def _expire_cards(self) -> None:
         for card in self._cards.values():
             card.expire(self.clock())
@@ -564,107 +251,6 @@ class LarkStandin(StandIn):
         event_id = f"{self._chance.getrandbits(128):032x}"
         payload = self._tenant.envelope(event_type, event_id, event)
         return Letter(url, event_type, event_id, self._tenant.attempts(payload))
-
-
-class _TooManyError(Exception):
-    """A limit of one chat, message or card."""
-
-    def __init__(self, too_many: TooMany) -> None:
-        super().__init__("rate limited")
-        self.too_many = too_many
-
-
-B = TypeVar("B", bound=Body)
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One method. ``open``: needs no token, and its answer has its fields at the top level."""
-
-    method: str
-    verb: str
-    path: re.Pattern[str]
-    body: type[Body]
-    perform: Callable[[LarkStandin, Body, Path], Json]
-    open: bool = False
-    top_level: bool = False
-
-
-def _route(
-    method: str,
-    address: str,
-    body: type[B],
-    perform: Callable[[LarkStandin, B, Path], Json],
-    *,
-    public: bool = False,
-    top_level: bool = False,
-) -> Route:
-    verb, _, path = address.partition(" ")
-    pattern = re.compile(re.sub(r":(\w+)", r"(?P<\1>[^/]+)", path))
-
-    def parsed(lark: LarkStandin, call: Body, found: Path) -> Json:
-        assert isinstance(call, body)
-        return perform(lark, call, found)
-
-    return Route(method, verb, pattern, body, parsed, public, top_level)
-
-
-_L = LarkStandin
-_CARD = "cardkit/v1/cards/:card_id"
-_MESSAGE = "im/v1/messages/:message_id"
-ROUTES = (
-    _route(
-        "auth.v3.tenant_access_token.internal",
-        "POST auth/v3/tenant_access_token/internal",
-        TokenRequest,
-        _L.token,
-        public=True,
-        top_level=True,
-    ),
-    _route("bot.v3.info", "GET bot/v3/info", Body, _L.bot_info, top_level=True),
-    _route("im.v1.message.create", "POST im/v1/messages", Create, _L.create),
-    _route("im.v1.message.reply", f"POST {_MESSAGE}/reply", Reply, _L.reply),
-    _route("im.v1.message.update", f"PUT {_MESSAGE}", Edit, _L.edit),
-    _route("im.v1.message.patch", f"PATCH {_MESSAGE}", PatchCard, _L.patch),
-    _route("im.v1.message.delete", f"DELETE {_MESSAGE}", Body, _L.delete),
-    _route("im.v1.message.get", f"GET {_MESSAGE}", Body, _L.read),
-    _route("im.v1.message_reaction.create", f"POST {_MESSAGE}/reactions", React, _L.react),
-    _route("im.v1.message_reaction.delete", f"DELETE {_MESSAGE}/reactions/:reaction_id", Body, _L.unreact),
-    _route("cardkit.v1.card.create", "POST cardkit/v1/cards", CreateCard, _L.create_card),
-    _route("cardkit.v1.card.update", f"PUT {_CARD}", ReplaceCard, _L.replace_card),
-    _route("cardkit.v1.card.settings", f"PATCH {_CARD}/settings", Settings, _L.settings),
-    _route(
-        "cardkit.v1.card_element.content",
-        f"PUT {_CARD}/elements/:element_id/content",
-        ElementContent,
-        _L.content,
-    ),
-    _route("cardkit.v1.card_element.create", f"POST {_CARD}/elements", InsertElements, _L.insert),
-    _route(
-        "cardkit.v1.card_element.update",
-        f"PUT {_CARD}/elements/:element_id",
-        ReplaceElement,
-        _L.replace_element,
-    ),
-    _route(
-        "cardkit.v1.card_element.patch", f"PATCH {_CARD}/elements/:element_id", PatchElement, _L.patch_element
-    ),
-    _route(
-        "cardkit.v1.card_element.delete", f"DELETE {_CARD}/elements/:element_id", Operation, _L.delete_element
-    ),
-)
-
-
-def find_route(verb: str, path: str) -> tuple[Route, Path] | None:
-    for route in ROUTES:
-        found = route.path.fullmatch(path)
-        if found is not None and route.verb == verb:
-            return route, found.groupdict()
-    return None
-
-
-def _belongs_to(chat: Chat, open_id: str) -> bool:
-    return chat.kind == "p2p" and any(sent.shown.user == open_id for sent in chat.messages.values())
 
 
 def _ok(data: Json, *, top_level: bool) -> web.Response:

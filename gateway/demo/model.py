@@ -18,16 +18,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-import orjson
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from typing_extensions import override
 
 from gateway.demo.answers import default_answer, tokens
+from gateway.demo.model_wire import MODEL, Frame, Message, Request, completion, error_answer
 from gateway.demo.standin import Clock, StandIn, gone
 
+__all__ = ["Message", "ModelCall", "ModelStandin", "Reply"]
+
 MARKER = re.compile(r"#[\w-]+")
-MODEL = "demo-model"
 
 Fault = Literal[
     "hang_before_first", "hang_mid", "cut", "reset", "status:429", "status:500", "empty", "malformed"
@@ -36,42 +37,6 @@ Fault = Literal[
 
 
 CUT_SHORT = frozenset({"hang_mid", "cut", "reset", "malformed"})
-
-
-class Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str
-    name: str | None = None
-
-
-class _StreamOptions(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    include_usage: bool = False
-
-
-class _Request(BaseModel):
-    """What the API documents and this stand-in understands; an unknown argument is an error there too."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model: str
-    messages: list[Message]
-    stream: bool = False
-    stream_options: _StreamOptions | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    stop: str | list[str] | None = None
-    user: str | None = None
-    n: Literal[1] = 1
-    seed: int | None = None
-    store: bool | None = None
-    metadata: dict[str, str] | None = None
-    reasoning_effort: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +129,15 @@ class ModelStandin(StandIn):
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
         if not self._authorised(request):
-            return _error(401, "Incorrect API key provided.", "invalid_api_key")
+            return error_answer(401, "Incorrect API key provided.", "invalid_api_key")
         model = {"id": MODEL, "object": "model", "created": 1, "owned_by": "turnkeeper"}
         return web.json_response({"object": "list", "data": [model]})
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         if not self._authorised(request):
-            return _error(401, "Incorrect API key provided.", "invalid_api_key")
+            return error_answer(401, "Incorrect API key provided.", "invalid_api_key")
         try:
-            body = _Request.model_validate_json(await request.read())
+            body = Request.model_validate_json(await request.read())
         except ValidationError as error:
             return self._malformed(str(error.errors()[0]["loc"]))
         if not body.messages or body.messages[-1].role != "user" or not body.messages[-1].content.strip():
@@ -186,14 +151,14 @@ class ModelStandin(StandIn):
             return await self.perform_reply(request, body, reply, call)
 
     async def perform_reply(
-        self, request: web.Request, body: _Request, reply: Reply, call: ModelCall
+        self, request: web.Request, body: Request, reply: Reply, call: ModelCall
     ) -> web.StreamResponse:
         """Answer as the script says."""
         if reply.fault == "status:429":
             headers = {} if reply.retry_after is None else {"Retry-After": str(reply.retry_after)}
-            return _error(429, "Rate limit reached.", "rate_limit_exceeded", headers)
+            return error_answer(429, "Rate limit reached.", "rate_limit_exceeded", headers)
         if reply.fault == "status:500":
-            return _error(500, "The server had an error.", "server_error")
+            return error_answer(500, "The server had an error.", "server_error")
         rate = reply.tokens_per_second or self._tokens_per_second
         wait = self._first_token_after if reply.first_token_after is None else reply.first_token_after
         pieces = [] if reply.fault == "empty" else tokens(reply.text)
@@ -203,19 +168,19 @@ class ModelStandin(StandIn):
             return await self._hang_up(request, call)
         await asyncio.sleep(wait + len(pieces) / rate)
         call.first_token_at = call.last_token_at = self.clock()
-        return web.json_response(self._completion("".join(pieces), pieces))
+        return web.json_response(completion(body, next(self._ids), int(self.clock()), pieces))
 
     async def _stream(
         self,
         request: web.Request,
-        body: _Request,
+        body: Request,
         reply: Reply,
         call: ModelCall,
         pieces: list[str],
         rate: float,
         wait: float,
     ) -> web.StreamResponse:
-        head, tail = self._frame(body)
+        frame = Frame(body, next(self._ids), int(self.clock()))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         response.headers["Cache-Control"] = "no-cache"
         if reply.fault == "hang_before_first":
@@ -223,11 +188,9 @@ class ModelStandin(StandIn):
         await response.prepare(request)
         try:
             await asyncio.sleep(wait)
-            await response.write(
-                _event(head, b'{"role":"assistant","content":"","refusal":null}', b"null", tail)
-            )
+            await response.write(frame.role())
             stop_at = len(pieces) // 2 if reply.fault in CUT_SHORT else len(pieces)
-            await self._write_paced(request, response, call, pieces[:stop_at], rate, (head, tail))
+            await self._write_paced(request, response, call, pieces[:stop_at], rate, frame)
             if reply.fault == "hang_mid":
                 return await self._hang_up(request, call)
             if reply.fault == "malformed":
@@ -238,7 +201,7 @@ class ModelStandin(StandIn):
                 return response
             if reply.fault == "cut":
                 return response
-            await response.write(_event(head, b"{}", b'"stop"', tail) + self._usage(body, pieces, head))
+            await response.write(frame.end(pieces))
             await response.write_eof()
         except ConnectionError:
             call.aborted = True
@@ -251,9 +214,8 @@ class ModelStandin(StandIn):
         call: ModelCall,
         pieces: list[str],
         rate: float,
-        frame: tuple[bytes, bytes],
+        frame: Frame,
     ) -> None:
-        head, tail = frame
         loop = asyncio.get_running_loop()
         started = loop.time()
         sent = 0
@@ -262,12 +224,7 @@ class ModelStandin(StandIn):
                 raise ConnectionResetError
             due = min(len(pieces), int((loop.time() - started) * rate) + 1)
             if due > sent:
-                await response.write(
-                    b"".join(
-                        _event(head, b'{"content":' + orjson.dumps(piece) + b"}", b"null", tail)
-                        for piece in pieces[sent:due]
-                    )
-                )
+                await response.write(b"".join(frame.content(piece) for piece in pieces[sent:due]))
                 call.last_token_at = self.clock()
                 call.first_token_at = call.first_token_at or call.last_token_at
                 sent = due
@@ -279,43 +236,9 @@ class ModelStandin(StandIn):
         call.aborted = True
         return silence
 
-    def _frame(self, body: _Request) -> tuple[bytes, bytes]:
-        """What comes before and after the delta in every event of one answer."""
-        usage = (
-            b',"usage":null' if body.stream_options is not None and body.stream_options.include_usage else b""
-        )
-        head = orjson.dumps(
-            {
-                "id": f"chatcmpl-{next(self._ids)}",
-                "object": "chat.completion.chunk",
-                "created": int(self.clock()),
-                "model": body.model,
-                "system_fingerprint": "fp_demo",
-            }
-        )
-        return head[:-1], usage + b"}\n\n"
-
-    def _usage(self, body: _Request, pieces: list[str], head: bytes) -> bytes:
-        done = b"data: [DONE]\n\n"
-        if body.stream_options is None or not body.stream_options.include_usage:
-            return done
-        usage = orjson.dumps(_usage(body.messages, pieces))
-        return b"data: " + head + b',"choices":[],"usage":' + usage + b"}\n\n" + done
-
-    def _completion(self, text: str, pieces: list[str]) -> dict[str, object]:
-        message = {"role": "assistant", "content": text, "refusal": None}
-        return {
-            "id": f"chatcmpl-{next(self._ids)}",
-            "object": "chat.completion",
-            "created": int(self.clock()),
-            "model": MODEL,
-            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
-            "usage": _usage([], pieces),
-        }
-
     def _malformed(self, why: str) -> web.Response:
         self.complain(f"POST /v1/chat/completions: {why}")
-        return _error(400, f"Invalid request: {why}", "invalid_request_error")
+        return error_answer(400, f"Invalid request: {why}", "invalid_request_error")
 
     def _authorised(self, request: web.Request) -> bool:
         return request.headers.get("Authorization") == f"Bearer {self._api_key}"
@@ -333,25 +256,6 @@ class ModelStandin(StandIn):
             call.ended_at = self.clock()
             if not self._running.total():
                 self._idle.set()
-
-
-def _event(head: bytes, delta: bytes, finish: bytes, tail: bytes) -> bytes:
-    choice = b'{"index":0,"delta":' + delta + b',"logprobs":null,"finish_reason":' + finish + b"}"
-    return b"data: " + head + b',"choices":[' + choice + b"]" + tail
-
-
-def _usage(messages: list[Message], pieces: list[str]) -> dict[str, int]:
-    prompt = sum(len(tokens(message.content)) for message in messages)
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": len(pieces),
-        "total_tokens": prompt + len(pieces),
-    }
-
-
-def _error(status: int, message: str, code: str, headers: dict[str, str] | None = None) -> web.Response:
-    error = {"message": message, "type": code, "param": None, "code": code}
-    return web.json_response({"error": error}, status=status, headers=headers)
 
 
 async def _serve(arguments: argparse.Namespace) -> None:

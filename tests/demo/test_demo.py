@@ -70,8 +70,8 @@ def test_a_conversation_knows_which_reply_a_message_belongs_to() -> None:
 
 
 def test_the_report_tells_every_fault() -> None:
+    assert Report(Stage().conversations, killed=False).good
     report = Report(Stage().conversations, killed=False)
-    assert report.good
     report.faults["Slack Ann"] = ["the reply to 'b' stands before the reply to 'a'"]
     report.complaints = ["Slack: chat.update on C1/1: streaming_state_conflict"]
     assert not report.good

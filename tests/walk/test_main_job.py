@@ -171,3 +171,19 @@ async def test_told_to_stop_the_gateway_finishes_its_replies_and_still_takes_mes
         assert here.faults([first], here.lark.chat("oc_1")) == []
         await here.gateway.start()
         await here.answered([late], lambda: here.lark.chat("oc_2"))
+
+
+async def test_a_full_queue_is_told_once_in_the_chat_and_the_queue_is_still_answered(tmp_path: Path) -> None:
+    async with town(
+        tmp_path, script=lambda _: Reply("fine"), first_token_after=1.0, settings={"limits": {"max_queued": 2}}
+    ) as here:
+        said = [await here.lark_dm(f"message {number}") for number in range(6)]
+        assert [one.admissions[0] for one in said] == ["accepted"] * 3 + ["refused; reason=queue_full"] * 3
+        sentence = notice(Reason.QUEUE_FULL, "en", "").partition(" (ref")[0]
+
+        def replies() -> list[str]:
+            return [shown.text for shown in here.lark.chat("oc_1") if shown.author == "bot"]
+
+        await until(lambda: replies().count("fine") == 3, 20, replies)
+        assert sum(sentence in reply for reply in replies()) == 1
+        assert len(replies()) == 4

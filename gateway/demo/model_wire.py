@@ -1,0 +1,116 @@
+"""OpenAI's Chat Completions as they are on the wire: the request, the events of a stream, errors."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict
+
+from gateway.demo.answers import tokens
+
+MODEL = "demo-model"
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str
+    name: str | None = None
+
+
+class StreamOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    include_usage: bool = False
+
+
+class Request(BaseModel):
+    """What the API documents and this stand-in understands; an unknown argument is an error there too."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    messages: list[Message]
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    stop: str | list[str] | None = None
+    user: str | None = None
+    n: Literal[1] = 1
+    seed: int | None = None
+    store: bool | None = None
+    metadata: dict[str, str] | None = None
+    reasoning_effort: str | None = None
+
+    @property
+    def wants_usage(self) -> bool:
+        return self.stream_options is not None and self.stream_options.include_usage
+
+
+class Frame:
+    """The events of one streamed answer. What all of them share is written once."""
+
+    def __init__(self, request: Request, number: int, created: int) -> None:
+        self._request = request
+        head = orjson.dumps(
+            {
+                "id": f"chatcmpl-{number}",
+                "object": "chat.completion.chunk",
+                "created": created,
+                "model": request.model,
+                "system_fingerprint": "fp_demo",
+            }
+        )
+        self._head = b"data: " + head[:-1] + b',"choices":['
+        self._tail = b"]" + (b',"usage":null' if request.wants_usage else b"") + b"}\n\n"
+
+    def role(self) -> bytes:
+        return self._event(b'{"role":"assistant","content":"","refusal":null}', b"null")
+
+    def content(self, piece: str) -> bytes:
+        return self._event(b'{"content":' + orjson.dumps(piece) + b"}", b"null")
+
+    def end(self, pieces: list[str]) -> bytes:
+        """The finish, the usage if it was asked for, and the mark of the end."""
+        counted = b""
+        if self._request.wants_usage:
+            usage = orjson.dumps(_usage(self._request.messages, pieces))
+            counted = self._head + b'],"usage":' + usage + b"}\n\n"
+        return self._event(b"{}", b'"stop"') + counted + b"data: [DONE]\n\n"
+
+    def _event(self, delta: bytes, finish: bytes) -> bytes:
+        choice = b'{"index":0,"delta":' + delta + b',"logprobs":null,"finish_reason":' + finish + b"}"
+        return self._head + choice + self._tail
+
+
+def completion(request: Request, number: int, created: int, pieces: list[str]) -> dict[str, object]:
+    """The answer to a request without ``stream``."""
+    message = {"role": "assistant", "content": "".join(pieces), "refusal": None}
+    return {
+        "id": f"chatcmpl-{number}",
+        "object": "chat.completion",
+        "created": created,
+        "model": request.model,
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
+        "usage": _usage(request.messages, pieces),
+    }
+
+
+def _usage(messages: list[Message], pieces: list[str]) -> dict[str, int]:
+    prompt = sum(len(tokens(message.content)) for message in messages)
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": len(pieces),
+        "total_tokens": prompt + len(pieces),
+    }
+
+
+def error_answer(status: int, message: str, code: str, headers: dict[str, str] | None = None) -> web.Response:
+    error = {"message": message, "type": code, "param": None, "code": code}
+    return web.json_response({"error": error}, status=status, headers=headers)

@@ -1,0 +1,146 @@
+"""Permits of a platform method, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from channels.budget import RESERVED_FOR_URGENT, Limit
+from tests import virtual_time
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def timed(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    virtual_time.run(story())
+
+
+def test_a_burst_goes_through_and_then_the_sustained_rate_holds() -> None:
+    async def story() -> None:
+        limit = Limit(rate=2.0, burst=10)
+        times = []
+        for _ in range(30):
+            await limit.take(urgent=True)
+            times.append(now())
+        assert times[9] == 0.0
+        assert abs(times[29] - 10.0) < 0.01
+
+    timed(story)
+
+
+def test_partial_updates_leave_a_share_to_first_and_final_texts() -> None:
+    async def story() -> None:
+        limit = Limit(rate=1.0, burst=10)
+        partials = 0
+
+        async def update() -> None:
+            nonlocal partials
+            await limit.take(urgent=False)
+            partials += 1
+
+        async with asyncio.TaskGroup() as tasks:
+            waiting = [tasks.create_task(update()) for _ in range(20)]
+            await asyncio.sleep(0)
+            assert partials == 10 - 10 * RESERVED_FOR_URGENT
+            begun = now()
+            await limit.take(urgent=True)
+            await limit.take(urgent=True)
+            assert now() == begun, "what is reserved is there at once"
+            for task in waiting:
+                task.cancel()
+
+    timed(story)
+
+
+def test_an_urgent_call_overtakes_those_that_only_show_progress() -> None:
+    async def story() -> None:
+        limit = Limit(rate=1.0, burst=1)
+        await limit.take(urgent=True)
+        order: list[str] = []
+
+        async def call(name: str, *, urgent: bool) -> None:
+            await limit.take(urgent=urgent)
+            order.append(name)
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(call("partial", urgent=False))
+            await asyncio.sleep(0.1)
+            tasks.create_task(call("final", urgent=True))
+            await asyncio.sleep(2.0)
+            assert order == ["final"]
+            assert limit.try_take() is True
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+
+    timed(story)
+
+
+def test_many_replies_share_the_permits_in_turn() -> None:
+    async def story() -> None:
+        limit = Limit(rate=10.0, burst=10)
+        while limit.try_take():
+            pass
+        shown = dict.fromkeys(range(5), 0)
+
+        async def stream(reply: int) -> None:
+            while True:
+                await limit.take(urgent=False)
+                shown[reply] += 1
+
+        tasks = [asyncio.create_task(stream(reply)) for reply in shown]
+        await asyncio.sleep(20.0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert max(shown.values()) - min(shown.values()) <= 1
+        assert abs(sum(shown.values()) - 198) <= 2
+
+    timed(story)
+
+
+def test_after_retry_after_nobody_calls_until_it_is_over() -> None:
+    async def story() -> None:
+        limit = Limit(rate=10.0, burst=10)
+        limit.close_for(7.0)
+        assert not limit.try_take()
+        await limit.take(urgent=True)
+        assert now() >= 7.0
+
+    timed(story)
+
+
+def test_whoever_is_cancelled_gives_its_permit_back() -> None:
+    async def story() -> None:
+        limit = Limit(rate=0.001, burst=1)
+        await limit.take(urgent=True)
+        waiting = asyncio.create_task(limit.take(urgent=True))
+        await asyncio.sleep(0.1)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        granted = asyncio.create_task(limit.take(urgent=True))
+        await asyncio.sleep(1000.0)
+        assert granted.done()
+
+        late = asyncio.create_task(limit.take(urgent=True))
+        await asyncio.sleep(0)
+        limit.put_back()
+        late.cancel()  # granted and cancelled in the same step: the permit must not be lost
+        await asyncio.gather(late, return_exceptions=True)
+        assert limit.try_take()
+
+    timed(story)
+
+
+def test_the_interval_stretches_as_the_bucket_empties() -> None:
+    async def story() -> None:
+        limit = Limit(rate=2.0, burst=20)
+        assert limit.interval(0.4, sharing=10) == 0.4
+        for _ in range(20):
+            await limit.take(urgent=True)
+        assert limit.interval(0.4, sharing=10) == 5.0
+        assert limit.interval(0.4, sharing=1) == 0.5
+
+    timed(story)
