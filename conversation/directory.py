@@ -15,14 +15,15 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from conversation import lease
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
 from conversation.persistence import persistently
-from conversation.stores.port import Admission, SessionLostError, Store, StoreUnavailableError
+from conversation.stores.port import LEASE, Admission, SessionLostError, Store, StoreUnavailableError
 from conversation.turn import Claim, Reason
 
-RENEW_EVERY = 5.0
-"""Seconds; a third of the lease, so that two renewals may fail."""
+RENEW_EVERY = 4.0
+"""Seconds: two renewals may fail, and between two of them a lease outlasts a platform call of 10 s."""
 
 SWEEP_EVERY = 1.0
 """Seconds between two looks for due timers and ready conversations that nobody was woken for."""
@@ -36,12 +37,20 @@ RunTurn = Callable[[Claim], Awaitable[Claim | None]]
 class Directory:
     """Admits messages and keeps up to ``max_replies`` conversations running while ``run`` runs."""
 
-    def __init__(self, store: Store, run_turn: RunTurn, *, max_replies: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        run_turn: RunTurn,
+        *,
+        max_replies: int,
+        machine_time: Callable[[], float] = lease.boottime,
+    ) -> None:
         self._store = store
         self._turns = store.turns
         self._run_turn = run_turn
         self._max_replies = max_replies
         self._session = ""
+        self._lease = lease.Lease(machine_time)
         self._renewed_at = 0.0
         self._running: dict[ConversationKey, Claim] = {}
         self._actors: set[asyncio.Task[None]] = set()
@@ -123,8 +132,9 @@ class Directory:
         return 0 if self._draining else self._max_replies - len(self._running) - self._reserved
 
     async def _open_session(self) -> None:
+        asked_at = self._lease.now()
         self._session = await self._turns.open_session()
-        self._renewed_at = asyncio.get_running_loop().time()
+        self._extend_lease(asked_at)
 
     async def _sweep(self) -> None:
         """Renew the lease, end timers, and fill free slots, forever."""
@@ -146,6 +156,7 @@ class Directory:
 
     async def _renew(self) -> None:
         """Extend the lease, and pick up claims whose answer was lost on the way here."""
+        asked_at = self._lease.now()
         try:
             missing = await self._turns.renew(self._session, tuple(self._running.values()))
         except SessionLostError:
@@ -154,10 +165,15 @@ class Directory:
                 actor.cancel()
             await self._open_session()
             return
-        self._renewed_at = asyncio.get_running_loop().time()
+        self._extend_lease(asked_at)
         for claim in missing:
             if claim.key not in self._running and not self._draining:
                 self._start(claim)
+
+    def _extend_lease(self, asked_at: float) -> None:
+        self._renewed_at = asyncio.get_running_loop().time()
+        if not self._store.exclusive:
+            self._lease.extend(asked_at, LEASE)
 
     async def _fill_slots(self) -> None:
         most = self._free
@@ -182,6 +198,7 @@ class Directory:
         actor.add_done_callback(self._ended)
 
     async def _occupy(self, first: Claim) -> None:
+        lease.hold(self._lease)
         claim: Claim | None = first
         while claim is not None:
             try:

@@ -112,7 +112,9 @@ async def town(
     script: Script | None = None,
     settings: dict[str, object] | None = None,
     start: bool = True,
-    **model: float,
+    first_token_after: float = 0.2,
+    tokens_per_second: float = 50.0,
+    words: int = 60,
 ) -> AsyncIterator[Town]:
     """Everything running. ``settings`` replaces top-level sections of the configuration, and ``bots`` and
     ``agents`` are merged into each bot and agent. At the end no platform may have complained."""
@@ -135,7 +137,13 @@ async def town(
             )
         )
         standin = await stack.enter_async_context(
-            ModelStandin(api_key=credentials.model_key, script=script, **model)
+            ModelStandin(
+                api_key=credentials.model_key,
+                script=script,
+                first_token_after=first_token_after,
+                tokens_per_second=tokens_per_second,
+                words=words,
+            )
         )
         addresses = Addresses(slack.api_base_url, lark.api_base_url, standin.base_url)
         process = await stack.enter_async_context(GatewayProcess(folder, credentials, addresses))

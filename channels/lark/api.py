@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from channels.budget import Limit
 from channels.lark.token import TenantToken
 from channels.lark.verify import LarkCredentials
+from conversation import lease
 from conversation.messages import Address
 from conversation.outbound import SEND_TIMEOUT, DeliveryDelayedError, DeliveryRefusedError
 
@@ -233,6 +234,7 @@ class LarkApi:
         ids: tuple[str, ...],
         headers: dict[str, str],
     ) -> A:
+        await lease.before_write(SEND_TIMEOUT)
         verb, path = method.value
         name = method.name.lower()
         try:

@@ -16,6 +16,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from channels.budget import Limit
 from channels.slack import errors
+from conversation import lease
 from conversation.outbound import SEND_TIMEOUT
 
 _log = logging.getLogger("channels.slack.web_api")
@@ -96,6 +97,7 @@ class WebApi:
         json: Mapping[str, object] | None,
         answer: type[Answer],
     ) -> Answer:
+        await lease.before_write(SEND_TIMEOUT)
         # Errors are raised `from None`: those of slack_sdk and pydantic carry the response or the input.
         try:
             # slack_sdk ignores its own timeout where a session is given.

@@ -61,7 +61,7 @@ class MemoryRecords:
 class MemoryStore:
     """Everything in this process, gone with it."""
 
-    exclusive = True
+    exclusive: bool = True
 
     def __init__(self, clock: Clock) -> None:
         self.turns = ReferenceTurns(clock)

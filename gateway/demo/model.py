@@ -107,6 +107,7 @@ class ModelStandin(StandIn):
         self.max_concurrency: Counter[str] = Counter()
         self.peak = 0
         self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def base_url(self) -> str:

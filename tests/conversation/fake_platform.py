@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
+from conversation import lease
 from conversation.outbound import DeliveryError, LivePart, PartRequest
 from conversation.providers.port import Prompt, ProviderError
 
@@ -65,6 +66,7 @@ class FakePlatform:
         self.messages = [one for one in self.messages if one.ref != ref]
 
     async def meets(self, call: str) -> None:
+        await lease.before_write(10.0)
         await asyncio.sleep(self.seconds_per_call)
         if self.trouble.get(call):
             raise self.trouble[call].pop(0)

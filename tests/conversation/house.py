@@ -41,7 +41,12 @@ class House:
     def _directory(self) -> Directory:
         executor = Executor({"helpdesk": self.bot}, self.store.turns, self.store.transcripts, self.clock)
         actor = Actor(executor, self.store.turns, self.clock, keep_turns=100)
-        return Directory(self.store, actor.run, max_replies=self.max_replies)
+        return Directory(
+            self.store,
+            actor.run,
+            max_replies=self.max_replies,
+            machine_time=lambda: asyncio.get_running_loop().time(),
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -16,7 +16,7 @@ from conversation.outbound import (
     DeliveryUnknownError,
 )
 from conversation.providers.port import Entry, ProviderError
-from conversation.stores.port import StoreUnavailableError
+from conversation.stores.port import LEASE, StoreUnavailableError
 from conversation.texts import notice
 from conversation.turn import Reason
 from tests import virtual_time
@@ -384,6 +384,27 @@ def test_the_store_coming_back_is_waited_for_and_the_model_is_not_asked_again() 
     assert len(house.model.asked) == 1
     said = virtual_time.run(house.store.transcripts.recent(key(), 5))
     assert said[-1] == Entry("assistant", "the answer")
+
+
+def test_a_process_cut_off_from_a_shared_store_falls_silent_before_its_lease_ends() -> None:
+    house = House(says(*(item for word in WORDS for item in (word, 1.0))))
+    house.store.exclusive = False
+    outage = _Outage(house)
+
+    async def story() -> None:
+        async with house.running():
+            await house.say(message("hello"))
+            await asyncio.sleep(4.5)
+            outage.begin()
+            await asyncio.sleep(40.0)
+            outage.end()
+            await house.quiet()
+
+    virtual_time.run(story())
+    (visible,) = house.platform.messages
+    assert visible.text == ANSWER
+    assert not [when for when, _ in visible.history if 4.0 + LEASE - 10.0 < when < 44.5]
+    assert len(house.model.asked) == 1, "the model was listened to all the while"
 
 
 class _Outage:

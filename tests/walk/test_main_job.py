@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from conversation.texts import notice
 from conversation.turn import Reason
 from gateway.demo.model import Message, Reply
 from gateway.demo.people import Said
+from gateway.demo.standin import Shown
 from tests.town import Town, town
 from tests.waiting import until
 
@@ -134,30 +136,35 @@ async def test_every_failure_of_the_model_is_one_notice_and_the_conversation_goe
         tmp_path, script=script, settings={"agents": {"timeouts": timeouts}}, tokens_per_second=30
     ) as here:
         for number, (failure, (_, reason)) in enumerate(FAILURES.items()):
-            if platform == "lark":
-                said = await here.lark_dm(failure, chat=f"oc_{number}")
-                after = await here.lark_dm("and now?", chat=f"oc_{number}")
-                look = lambda n=number: here.lark.chat(f"oc_{n}")  # noqa: E731
-            elif platform == "slack":
-                said = await here.mention(failure)
-                after = await here.mention("and now?", thread=said.ts)
-                look = lambda s=said: here.slack.thread("C1", s.thread)  # noqa: E731
-            else:
-                here.slack.add_channel(f"D{number}", "im")
-                said = await here.slack_dm(failure, channel=f"D{number}")
-                after = await here.slack_dm("and now?", channel=f"D{number}")
-                look = lambda n=number: here.slack.thread(f"D{n}", None)  # noqa: E731
+            after, look = await _ask_and_ask_again(here, platform, failure, number)
             sentence = notice(reason, "en", "").partition(" (ref")[0]
 
-            def replies() -> list[str]:
+            def replies(look: Callable[[], list[Shown]] = look) -> list[str]:
                 return [shown.text for shown in look() if shown.author == "bot"]
 
-            await until(lambda: len(replies()) == 2 and "fine: and now?" in replies()[1], 30, replies)
+            await until(lambda r=replies: len(r()) == 2 and "fine: and now?" in r()[1], 30, replies)  # type: ignore[misc]
             assert replies()[0].count(sentence) == 1, failure
             assert replies()[1].count("⚠️") == 0
             assert after.accepted
             if "midway" in failure:
                 assert replies()[0].startswith("many words"), "what was said stays"
+
+
+async def _ask_and_ask_again(
+    here: Town, platform: str, question: str, number: int
+) -> tuple[Said, Callable[[], list[Shown]]]:
+    """A question and one more in a conversation of their own; the second, and a look at the conversation."""
+    if platform == "lark":
+        chat = f"oc_{number}"
+        await here.lark_dm(question, chat=chat)
+        return await here.lark_dm("and now?", chat=chat), lambda: here.lark.chat(chat)
+    if platform == "slack":
+        first = await here.mention(question)
+        return await here.mention("and now?", thread=first.ts), lambda: here.slack.thread("C1", first.ts)
+    channel = f"D{number}"
+    here.slack.add_channel(channel, "im")
+    await here.slack_dm(question, channel=channel)
+    return await here.slack_dm("and now?", channel=channel), lambda: here.slack.thread(channel, None)
 
 
 async def test_told_to_stop_the_gateway_finishes_its_replies_and_still_takes_messages(tmp_path: Path) -> None:
@@ -175,7 +182,10 @@ async def test_told_to_stop_the_gateway_finishes_its_replies_and_still_takes_mes
 
 async def test_a_full_queue_is_told_once_in_the_chat_and_the_queue_is_still_answered(tmp_path: Path) -> None:
     async with town(
-        tmp_path, script=lambda _: Reply("fine"), first_token_after=1.0, settings={"limits": {"max_queued": 2}}
+        tmp_path,
+        script=lambda _: Reply("fine"),
+        first_token_after=1.0,
+        settings={"limits": {"max_queued": 2}},
     ) as here:
         said = [await here.lark_dm(f"message {number}") for number in range(6)]
         assert [one.admissions[0] for one in said] == ["accepted"] * 3 + ["refused; reason=queue_full"] * 3
