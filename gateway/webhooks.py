@@ -59,13 +59,7 @@ class Webhooks:
         hosted = self._bots.get((request.match_info["channel"], request.match_info["bot"]))
         if hosted is None:
             return web.Response(status=404, text="there is no such bot")
-        try:
-            async with asyncio.timeout(BODY_TIMEOUT):
-                body = await request.read()
-        except TimeoutError:
-            return web.Response(status=408, text="the body did not arrive in time")
-        except web.RequestPayloadError:
-            return web.Response(status=400, text="the body is not what its headers say")
+        body = await _body(request)
         received = hosted.channel.receive(WebhookRequest(request.headers, body, self._clock.now()))
         match received:
             case InboundMessage():
@@ -76,7 +70,7 @@ class Webhooks:
                 return _answer(f"ignored; reason={reason}")
             case Rejected(status, reason):
                 _log.warning("webhook rejected", bot=hosted.bot.id, status=status, cause=reason)
-                return web.Response(status=status, text="not authentic" if status == 401 else "unreadable")  # noqa: PLR2004 - HTTP's number
+                return web.Response(status=status, text=reason)
 
     async def _admit(self, bot: Bot, message: InboundMessage) -> web.Response:
         refusal = bot.gates.on_arrival(message, self._clock.now())
@@ -94,6 +88,16 @@ class Webhooks:
                 return _answer("refused; reason=queue_full")
             case "accepted":
                 return _answer(f"refused; reason={refusal}" if refusal else "accepted")
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text="the body did not arrive in time") from None
+    except web.RequestPayloadError:
+        raise web.HTTPBadRequest(text="the body is not what its headers say") from None
 
 
 def _answer(admission: str, body: bytes = b"{}") -> web.Response:

@@ -117,7 +117,8 @@ async def town(
     words: int = 60,
 ) -> AsyncIterator[Town]:
     """Everything running. ``settings`` replaces top-level sections of the configuration, and ``bots`` and
-    ``agents`` are merged into each bot and agent. At the end no platform may have complained."""
+    ``agents`` are merged into each bot and agent. At the end no platform may have complained.
+    """
     credentials = Credentials()
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(

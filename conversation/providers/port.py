@@ -56,7 +56,8 @@ class Provider(Protocol):
 
     async def check(self, *, live: bool) -> str:
         """Ask the service once and return a line that says what it answered; ``live`` asks the model itself
-        (temperature 0, at most 32 tokens). Raises ProviderError."""
+        (temperature 0, at most 32 tokens). Raises ProviderError.
+        """
         ...
 
     async def close(self) -> None: ...
