@@ -67,7 +67,7 @@ def _summary(report: Report) -> Text:
     bad = sum(bool(faults) for faults in report.faults.values())
     acks = sorted(report.acks) or [0.0]
     facts = [
-        f"{report.redelivered} events came again, none was answered twice",
+        f"{report.redelivered} events came again" + (", none was answered twice" if report.good else ""),
         f"webhooks were acknowledged in {statistics.median(acks) * 1000:.0f} ms (slowest {acks[-1] * 1000:.0f} ms)",
         f"{report.rate_limited} calls were rate limited",
         f"{report.took:.0f} s in all",

@@ -238,6 +238,25 @@ def test_a_platform_that_is_down_for_long_gets_the_answer_when_it_is_back_withou
     assert len(house.model.asked) == 1
 
 
+def test_a_platform_that_asks_for_a_long_wait_gets_it_without_keeping_a_slot() -> None:
+    house = House(says("the answer"), max_replies=1)
+    house.platform.trouble["close"] = [DeliveryDelayedError("429", 100.0)]
+
+    async def story() -> None:
+        async with house.running():
+            await house.say(message("hello"))
+            await asyncio.sleep(1.0)
+            await house.say(message("hi", chat="C2"))
+            await asyncio.sleep(5.0)
+            assert house.outcomes == ["answered"], "another conversation had the slot meanwhile"
+            assert house.store.turns.happened[-1].key == key("C2")
+            await house.quiet()
+            assert asyncio.get_running_loop().time() >= 100.0
+
+    virtual_time.run(story())
+    assert house.platform.shown == ["the answer"] * 2
+
+
 @pytest.mark.parametrize("call", ["open", "show", "close"])
 def test_an_answer_that_can_never_be_delivered_becomes_a_dead_letter_and_the_rest_goes_on(call: str) -> None:
     house = House(in_turn(says("a", 2.0, "b", 2.0, "c", 2.0), says("fine")))

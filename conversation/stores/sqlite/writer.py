@@ -35,6 +35,9 @@ GROUP = 256
 WAITING = 20_000
 """Steps that may wait for the disk; one more is refused, so that memory is bounded."""
 
+COMMIT_EVERY = 0.005
+"""Seconds between the beginnings of two groups. A lone step does not wait; under load more steps share a commit."""
+
 SCHEMA_VERSION = 1
 
 _Step = Callable[[sqlite3.Connection], object]
@@ -51,6 +54,7 @@ class Writer:
         self._connection: sqlite3.Connection | None = None
         self._waiting: list[_Waiting] = []
         self._under_way = False
+        self._begun_at = 0.0
         self._commits: SimpleQueue[_Group | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._commit_groups, name="sqlite-commits", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -127,10 +131,18 @@ class Writer:
         answer: asyncio.Future[T] = self._loop.create_future()
         self._waiting.append((step, answer))
         if not self._under_way:
-            self._under_way = True
-            # Not at once: whatever else this turn of the loop submits is committed with it.
-            self._loop.call_soon(self._run_group, self._connection)
+            self._begin_soon(self._loop, self._connection)
         return answer
+
+    def _begin_soon(self, loop: asyncio.AbstractEventLoop, connection: sqlite3.Connection) -> None:
+        """Not at once: whatever else this turn of the loop submits shares the commit."""
+        self._under_way = True
+        now = loop.time()
+        self._begun_at = max(now, self._begun_at + COMMIT_EVERY)
+        if self._begun_at > now:
+            loop.call_at(self._begun_at, self._run_group, connection)
+        else:
+            loop.call_soon(self._run_group, connection)
 
     def _run_group(self, connection: sqlite3.Connection) -> None:
         group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
@@ -163,9 +175,9 @@ class Writer:
                 future.set_result(result)
             else:
                 future.set_exception(error)
-        self._under_way = bool(self._waiting)
-        if self._under_way:
-            self._loop.call_soon(self._run_group, connection)
+        self._under_way = False
+        if self._waiting:
+            self._begin_soon(self._loop, connection)
 
 
 def _performed(connection: sqlite3.Connection, group: list[_Waiting]) -> list[_Answer] | None:
