@@ -13,7 +13,7 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
@@ -53,7 +53,8 @@ class Relay:
         self._live: LivePart | None = None
         self._sent_blindly: set[int] = set()
         self._changed = asyncio.Event()
-        self._ended = asyncio.Event()
+        self._ended = False
+        self._patience: asyncio.Timeout | None = None
 
     @property
     def has_text(self) -> bool:
@@ -72,15 +73,17 @@ class Relay:
 
     def end(self) -> None:
         """Nothing more will be fed: ``run`` returns as soon as the platform call under way has returned."""
-        self._ended.set()
+        self._ended = True
         self._changed.set()
+        if self._patience is not None:
+            self._patience.reschedule(0)
 
     async def run(self) -> None:
         """Show what is fed until ``end``. Raises DeliveryRefusedError and ClaimLostError."""
         if not self._outbound.streams:
             return
         if self._outbound.opens_early or self._ref(0) is not None:
-            await self._open_while_growing("")
+            await self._open("")
         while await self._wait_for_text():
             if self._live is not None and not await self._unless_ended(self._live.pace()):
                 return
@@ -121,7 +124,7 @@ class Relay:
     async def _wait_for_text(self) -> bool:
         await self._changed.wait()
         self._changed.clear()
-        return not self._ended.is_set()
+        return not self._ended
 
     async def _show(self) -> None:
         text = "".join(self._growing)
@@ -130,17 +133,15 @@ class Relay:
             head, text = halves
             if not await self._finish_part(head):
                 return
-            self._growing = [text]
-        if not text.strip():
-            return
+            self._growing[0] = text  # behind it stands what was fed meanwhile
         if self._live is None:
-            await self._open_while_growing(text)
-            return
-        try:
-            await self._live.show(text)
-        except DeliveryDelayedError as delayed:
-            self._changed.set()
-            await self._unless_ended(asyncio.sleep(delayed.delay))
+            if text.strip() or self._outbound.opens_early:
+                await self._open(text)
+        elif text.strip():
+            try:
+                await self._live.show(text)
+            except DeliveryDelayedError as delayed:
+                await self._come_back_after(delayed)
 
     async def _finish_part(self, head: str) -> bool:
         """Close the current part for good; False when the answer ended while the platform made us wait."""
@@ -157,15 +158,16 @@ class Relay:
                 self._live = None
                 return True
 
-    async def _open_while_growing(self, text: str) -> None:
-        while not self._ended.is_set():
-            try:
-                self._live = await self._take_hold(len(self._finished), text)
-            except (DeliveryDelayedError, DeliveryUnknownError) as trouble:
-                await self._unless_ended(asyncio.sleep(_pause(trouble)))
-                text = "".join(self._growing)
-            else:
-                return
+    async def _open(self, text: str) -> None:
+        try:
+            self._live = await self._take_hold(len(self._finished), text)
+        except (DeliveryDelayedError, DeliveryUnknownError) as trouble:
+            await self._come_back_after(trouble)
+
+    async def _come_back_after(self, trouble: DeliveryDelayedError | DeliveryUnknownError) -> None:
+        """Wait as asked, then show what the text has become by then."""
+        await self._unless_ended(asyncio.sleep(_pause(trouble)))
+        self._changed.set()
 
     async def _take_hold(self, number: int, text: str) -> LivePart:
         """The message that shows this part: the known one, the one an earlier try left, or a new one."""
@@ -201,18 +203,18 @@ class Relay:
                 await asyncio.sleep(pause)
         return await call()
 
-    async def _unless_ended(self, waiting: Coroutine[None, None, None]) -> bool:
+    async def _unless_ended(self, waiting: Awaitable[None]) -> bool:
         """Wait; False, at once, if the answer ended meanwhile."""
-        waited, ended = asyncio.ensure_future(waiting), asyncio.ensure_future(self._ended.wait())
+        self._patience = asyncio.timeout(0 if self._ended else None)
         try:
-            await asyncio.wait((waited, ended), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            ended.cancel()
-            if not waited.done():
-                waited.cancel()
-        if self._ended.is_set():
+            async with self._patience:
+                await waiting
+        except TimeoutError:
+            if not self._patience.expired():
+                raise
             return False
-        await waited
+        finally:
+            self._patience = None
         return True
 
     def _request(self, number: int) -> PartRequest:

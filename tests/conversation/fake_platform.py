@@ -76,6 +76,7 @@ class FakePlatform:
             raise self.trouble_after[call].pop(0)
 
     def change(self, visible: Visible, text: str) -> None:
+        assert len(text) <= self.limit, "more than fits into one message"
         visible.text = text
         visible.history.append((asyncio.get_running_loop().time(), text))
 

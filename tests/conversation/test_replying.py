@@ -107,12 +107,25 @@ def test_no_more_replies_run_at_once_than_allowed_and_nobody_is_forgotten() -> N
     assert house.platform.shown == ["done"] * 20
 
 
-def test_an_answer_longer_than_a_message_goes_on_in_the_next() -> None:
-    house = House(says(*WORDS), FakePlatform(limit=50))
+@pytest.mark.parametrize("seconds_per_call", [0.0, 0.7])
+def test_an_answer_longer_than_a_message_goes_on_in_the_next(seconds_per_call: float) -> None:
+    house = House(says(*(item for word in WORDS for item in (word, 0.1))), FakePlatform(limit=50))
+    house.platform.seconds_per_call = seconds_per_call
     one_life(house)
     assert "".join(house.platform.shown) == ANSWER
     assert all(len(text) <= 50 for text in house.platform.shown)
     assert not any(visible.growing for visible in house.platform.messages)
+
+
+@pytest.mark.parametrize("opens_early", [False, True])
+def test_an_answer_that_outgrows_a_message_while_the_platform_is_busy_is_cut_all_the_same(
+    opens_early: bool,
+) -> None:
+    platform = FakePlatform(limit=50, opens_early=opens_early)
+    platform.trouble["open"] = [DeliveryDelayedError("429", 5.0), DeliveryUnknownError("timed out")]
+    house = House(says(*(item for word in WORDS for item in (word, 0.3))), platform)
+    one_life(house)
+    assert "".join(platform.shown) == ANSWER
 
 
 def test_a_platform_that_opens_early_shows_a_message_before_the_model_speaks() -> None:
