@@ -23,6 +23,9 @@ async def examine(settings: Settings, *, live: bool) -> AsyncIterator[Finding]:
     yield await _store(settings)
     async with connections() as http:
         for bot in settings.bots:
+            if settings.server.public_url is not None:
+                url = f"{settings.server.public_url.rstrip('/')}/webhooks/{bot.channel}/{bot.id}"
+                yield Finding(f"bot {bot.id}: webhook", ok=True, detail=url)
             channel = make_channel(bot, http)
             for finding in await channel.check():
                 yield Finding(f"bot {bot.id}: {finding.subject}", finding.ok, finding.detail)

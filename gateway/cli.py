@@ -65,13 +65,15 @@ def _serve(settings: Settings) -> int:
     telemetry.configure()
     for warning in settings.unsupported():
         structlog.get_logger().warning("configuration", note=warning)
+    code = 0
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(lifecycle.serve(settings))
-    except (StoreUnavailableError, OSError) as error:
-        sys.stderr.write(f"turnkeeper: {error}\n")
-        return 1
-    return 0
+    except* (StoreUnavailableError, OSError) as troubles:
+        for trouble in troubles.exceptions:
+            sys.stderr.write(f"turnkeeper: {trouble}\n")
+        code = 1
+    return code
 
 
 def _check(settings: Settings, *, live: bool) -> int:

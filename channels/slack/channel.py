@@ -83,7 +83,7 @@ class SlackChannel:
         """Nothing to do: who the bot is comes with its events, or is asked when it is needed."""
 
     async def check(self) -> tuple[Finding, ...]:
-        subject = f"bot {self._bot}: Slack token"
+        subject = "credentials"
         if self._verifier is None:
             return (Finding(subject, ok=False, detail="no credentials: the bot is a draft"),)
         try:

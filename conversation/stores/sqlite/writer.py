@@ -88,6 +88,7 @@ class Writer:
     def _connect(self) -> sqlite3.Connection:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.touch(mode=0o600)  # people's messages are nobody else's to read
             connection = sqlite3.connect(
                 self._path, timeout=0.5, isolation_level=None, check_same_thread=False, cached_statements=256
             )
