@@ -66,10 +66,13 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A turn that could not be answered; a person was told so, or could not be reached."""
+    """A turn that could not be answered; a person was told so, or could not be reached.
+
+    ``message`` is None where the stored record is damaged or was written by a later version.
+    """
 
     key: ConversationKey
-    message: InboundMessage
+    message: InboundMessage | None
     reason: Reason
     at: float
 

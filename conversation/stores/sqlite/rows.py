@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from conversation.keys import ConversationKey
-from conversation.stored import stored_delivery, stored_message
+from conversation.messages import InboundMessage
+from conversation.stored import UnreadableRecordError, stored_delivery, stored_message
 from conversation.stores.events import EventKind
 from conversation.stores.port import SEEN_FOR, ClaimLostError, SessionLostError
 from conversation.turn import Claim, Delivery, Reason, Turn
@@ -94,12 +95,43 @@ def claim_ready(db: sqlite3.Connection, session: str, most: int, now: float) -> 
         return ()
     claims = []
     for (conversation,) in ready:
-        seq, turn_id = db.execute(
-            "SELECT seq, id FROM turn WHERE conversation = ? ORDER BY seq LIMIT 1", (conversation,)
-        ).fetchone()
-        take(db, conversation, seq, turn_id, session, now)
-        claims.append(current_claim(db, conversation))
+        head = readable_head(db, conversation, now)
+        if head is not None:
+            take(db, conversation, *head, session, now)
+            claims.append(current_claim(db, conversation))
     return tuple(claims)
+
+
+def readable(record: bytes) -> InboundMessage | None:
+    """The stored message, or None if it is damaged or of a version that this one does not know."""
+    try:
+        return stored_message.read(record)
+    except UnreadableRecordError:
+        return None
+
+
+def readable_head(db: sqlite3.Connection, conversation: int, now: float) -> tuple[int, str] | None:
+    """(seq, id) of the head turn. Turns whose message is damaged become dead letters on the way; None, and an
+    idle conversation, if none is left.
+    """
+    first = "SELECT seq, id, message FROM turn WHERE conversation = ? ORDER BY seq LIMIT 1"
+    while (row := db.execute(first, (conversation,)).fetchone()) is not None:
+        seq, turn_id, message = row
+        if readable(message) is not None:
+            return seq, turn_id
+        db.execute("DELETE FROM turn WHERE conversation = ? AND seq = ?", (conversation, seq))
+        db.execute("UPDATE conversation SET queued = queued - 1 WHERE id = ?", (conversation,))
+        bury(db, conversation, message, Reason.MALFORMED, now)
+        log(db, now, "turn.completed", conversation, turn_id, Reason.MALFORMED)
+    db.execute("UPDATE conversation SET ready_order = NULL WHERE id = ?", (conversation,))
+    return None
+
+
+def bury(db: sqlite3.Connection, conversation: int, message: bytes, reason: str, now: float) -> None:
+    db.execute(
+        "INSERT INTO dead_letter (conversation, message, reason, at) VALUES (?, ?, ?, ?)",
+        (conversation, message, reason, now),
+    )
 
 
 def take(db: sqlite3.Connection, conversation: int, seq: int, turn_id: str, session: str, now: float) -> int:
@@ -125,15 +157,12 @@ def current_claim(db: sqlite3.Connection, conversation: int) -> Claim:
         " WHERE conversation = ? ORDER BY seq LIMIT 1",
         (conversation,),
     ).fetchone()
-    turn = Turn(
-        message=stored_message.read(message),
-        admitted_at=admitted_at,
-        refusal=Reason(refusal) if refusal else None,
-        attempt=attempt,
-        crashes=crashes,
-        failures=failures,
-        delivery=stored_delivery.read(delivery) if delivery else Delivery(),
-    )
+    reason = Reason(refusal) if refusal else None
+    try:
+        progress = stored_delivery.read(delivery) if delivery else Delivery()
+    except UnreadableRecordError:
+        progress, reason = Delivery(), Reason.MALFORMED
+    turn = Turn(stored_message.read(message), admitted_at, reason, attempt, crashes, failures, progress)
     return Claim(ConversationKey.parse(key), turn, epoch, str(owner), taken_over_at)
 
 

@@ -155,10 +155,9 @@ class SqliteTurns:
             ).fetchone()
             rows.append_said(db, conversation, claim.turn.message.text, answer, keep_turns)
             if outcome.kind == "dead":
-                db.execute(
-                    "INSERT INTO dead_letter (conversation, message, reason, at) VALUES (?, ?, ?, ?)",
-                    (conversation, stored_message.write(claim.turn.message), outcome.reason, now),
-                )
+                assert outcome.reason is not None
+                message = stored_message.write(claim.turn.message)
+                rows.bury(db, conversation, message, outcome.reason, now)
             detail = outcome.reason or outcome.kind
             rows.log(db, now, "turn.completed", conversation, claim.turn.id, detail)
             if queued:
@@ -218,7 +217,7 @@ class SqliteTurns:
                 " JOIN conversation ON conversation.id = dead_letter.conversation ORDER BY dead_letter.id"
             )
             return tuple(
-                DeadLetter(ConversationKey.parse(key), stored_message.read(message), Reason(reason), at)
+                DeadLetter(ConversationKey.parse(key), rows.readable(message), Reason(reason), at)
                 for key, message, reason, at in letters
             )
 

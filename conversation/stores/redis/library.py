@@ -1,0 +1,28 @@
+"""The functions that run inside Redis, under a name of their own for each version.
+
+Invariant: a library's name is a digest of its text. Two versions of Turnkeeper therefore stand side by side on one
+server while a deployment rolls, each calling its own, and loading one again is harmless.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from conversation.stores.port import LEASE, SEEN_FOR
+from conversation.stores.reference import EVENTS_KEPT
+
+
+class Library:
+    """The text of ``functions.lua``, with its name and this version's numbers put in."""
+
+    def __init__(self, source: str | None = None) -> None:
+        text = source or Path(__file__).with_name("functions.lua").read_text(encoding="utf-8")
+        for name, value in (("LEASE", LEASE), ("SEEN_FOR", SEEN_FOR), ("EVENTS_KEPT", EVENTS_KEPT)):
+            text = text.replace(f"@{name}@", f"{value:.0f}")
+        self.name = "turnkeeper_" + hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+        self.text = text.replace("@LIBRARY@", self.name)
+
+    def function(self, name: str) -> str:
+        """The name under which the server knows a function."""
+        return f"{self.name}_{name}"

@@ -1,0 +1,73 @@
+"""Which partition a conversation belongs to, and whose turn it is among partitions.
+
+All of a bot's conversations are in one partition, and all keys of a partition have one hash tag, so that a step
+touches one slot of a cluster. Only partitions that were ever used are looked at: a house with three bots polls
+four, not sixty-four. Partition 0 always counts as used; it also keeps what belongs to the whole namespace.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+
+from conversation.keys import ConversationKey
+
+HOME = 0
+
+
+class Partitions:
+    """Names, and what this process knows of the others' use. ``used`` is in the order of first use, everywhere."""
+
+    def __init__(self, namespace: str, count: int) -> None:
+        self.count = count
+        self._namespace = namespace
+        self.used: tuple[int, ...] = (HOME,)
+        self._ready: set[int] = set()
+        self._last = HOME
+
+    def tag(self, partition: int) -> str:
+        return f"{{{self._namespace}:{partition}}}"
+
+    @property
+    def home(self) -> str:
+        return self.tag(HOME)
+
+    def of(self, key: ConversationKey) -> int:
+        digest = hashlib.blake2b(key.bot.encode(), digest_size=4).digest()
+        return int.from_bytes(digest, "big") % self.count
+
+    def now_ready(self, partition: int, conversations: int) -> None:
+        """So many conversations were ready in a partition a moment ago."""
+        if conversations:
+            self._ready.add(partition)
+        else:
+            self._ready.discard(partition)
+
+    def next_served(self, also: int | None = None) -> int | None:
+        """The next partition in turn that has ready conversations as far as is known here, or is ``also``."""
+        waiting = self._ready if also is None else self._ready | {also}
+        if not waiting:
+            return None
+        return min(waiting, key=lambda partition: (partition - self._last - 1) % self.count)
+
+    def served(self, partition: int) -> None:
+        self._last = partition
+
+    def shares(self, ready: Mapping[int, int], most: int) -> dict[int, int]:
+        """How many of ``most`` slots each partition gets, one after the other in turn."""
+        left = dict(ready)
+        shares: dict[int, int] = {}
+        while most > 0 and left:
+            for partition in self._in_turn(left):
+                if most == 0:
+                    break
+                shares[partition] = shares.get(partition, 0) + 1
+                self._last = partition
+                most -= 1
+                left[partition] -= 1
+                if left[partition] <= 0:
+                    del left[partition]
+        return shares
+
+    def _in_turn(self, partitions: Collection[int]) -> list[int]:
+        return sorted(partitions, key=lambda partition: (partition - self._last - 1) % self.count)
