@@ -7,7 +7,7 @@ import pytest
 
 from conversation.stores.port import Store
 from tests.conversation.made_up import ManualClock
-from tests.conversation.stores.engines import ENGINES
+from tests.conversation.stores.engines import ENGINES, IN_PARTITIONS
 
 
 @pytest.fixture
@@ -15,9 +15,9 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=ENGINES | IN_PARTITIONS)
 async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Store]:
-    engine = ENGINES[request.param](tmp_path, clock)
+    engine = (ENGINES | IN_PARTITIONS)[request.param](tmp_path, clock)
     await engine.open()
     yield engine
     await engine.close()

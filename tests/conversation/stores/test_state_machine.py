@@ -257,8 +257,8 @@ def test_every_engine_agrees_with_the_reference_model_on_any_history(engine: str
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=150,
-            stateful_step_count=30,
+            max_examples=300,
+            stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

@@ -197,6 +197,34 @@ async def test_a_dead_process_loses_its_turns_to_the_next_and_the_crash_is_count
         await turns.complete(claim, answered("late"), keep_turns=100)
 
 
+async def test_a_crash_counts_for_the_turn_that_ran_and_for_no_other(
+    turns: TurnStore, session: str, clock: ManualClock
+) -> None:
+    await claimed(turns, session, "hello")
+    await admit(turns, session, "next")
+    heir = await turns.open_session()
+    await turns.take_over(heir)
+    (taken,) = await turns.claim(heir, 5)
+    following = await turns.complete(taken, answered("ok"), keep_turns=100)
+    assert following is not None
+    assert (following.turn.message.text, following.turn.crashes) == ("next", 0)
+    assert following.taken_over_at is None
+
+
+async def test_a_turn_that_its_heir_put_back_was_not_taken_over_again(
+    turns: TurnStore, session: str, clock: ManualClock
+) -> None:
+    await claimed(turns, session, "hello")
+    heir = await turns.open_session()
+    await turns.take_over(heir)
+    (taken,) = await turns.claim(heir, 5)
+    await turns.retry(taken, 1.0)
+    clock.advance(1.0)
+    await turns.tick(100)
+    (again,) = await turns.claim(heir, 5)
+    assert (again.taken_over_at, again.turn.crashes, again.turn.failures) == (None, 1, 1)
+
+
 async def test_a_session_that_renews_keeps_its_claims(
     turns: TurnStore, session: str, clock: ManualClock
 ) -> None:
