@@ -1,5 +1,7 @@
 """A plain bot made with Bolt, as a process: its model is a loop in the same process, and it posts the answer
 and edits it at most once a second. ``--tokens 0``: it acknowledges and does nothing.
+
+It runs on asyncio's own event loop, as Bolt's examples do, or with ``--uvloop`` on that.
 """
 
 from __future__ import annotations
@@ -67,4 +69,6 @@ if __name__ == "__main__":
     parser.add_argument("--slack", required=True)
     parser.add_argument("--tokens", type=int, default=0)
     parser.add_argument("--interval", type=float, default=0.02)
-    uvloop.run(main(parser.parse_args()))
+    parser.add_argument("--uvloop", action="store_true")
+    arguments = parser.parse_args()
+    (uvloop.run if arguments.uvloop else asyncio.run)(main(arguments))

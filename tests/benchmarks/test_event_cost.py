@@ -45,7 +45,7 @@ def test_cpu_of_an_event_until_acked_while_the_model_holds(full: bool, tmp_path:
         running("slack") as slack,
         running("model", "--hold") as model,
         running("bare") as bare,
-        running("bolt_bot", f"--slack={slack.url}") as bolt,
+        running("bolt_bot", f"--slack={slack.url}", "--uvloop") as bolt,
     ):
 
         @contextmanager
@@ -65,6 +65,8 @@ def test_cpu_of_an_event_until_acked_while_the_model_holds(full: bool, tmp_path:
             with holding(50, max_queued=events) as here:
                 ack("queued", here, events, 50)
             ack("Bolt, listener does nothing", bolt, events, 50)
+            if not full:
+                continue
             with holding(10, max_replies=10) as here:
                 ack("waiting", here, events, events, first_chat=100)
             with holding(10, max_replies=10 + started, max_queued=1) as here:
@@ -106,7 +108,8 @@ def test_cpu_of_a_whole_short_reply(full: bool, tmp_path: Path) -> None:
             before = bare.cpu()
             send(bare.url, bots, events=replies, chats=replies)
             cost[BARE].append((bare.cpu() - before) / replies * 1e6)
-            reply("whole reply, answer at once", 0.0)
+            if full:
+                reply("whole reply, answer at once", 0.0)
             reply("whole reply, answer over 0.4 s", 0.02)
     goals = {"whole reply, answer at once": 7.0}
     compare("CPU of a whole short reply", "µs", cost, to=BARE, goals=goals)

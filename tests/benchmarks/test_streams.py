@@ -50,11 +50,11 @@ def test_cpu_of_many_streams_at_once(full: bool, tmp_path: Path) -> None:
             durations.extend(model.report()["durations"])
             return used
 
-    def by_plain_bot() -> float:
+    def by_plain_bot(*options: str) -> float:
         with (
             running("slack") as slack,
             running(
-                "bolt_bot", f"--slack={slack.url}", f"--tokens={tokens}", f"--interval={INTERVAL}"
+                "bolt_bot", f"--slack={slack.url}", f"--tokens={tokens}", f"--interval={INTERVAL}", *options
             ) as bot,
         ):
             before = bot.cpu()
@@ -70,6 +70,8 @@ def test_cpu_of_many_streams_at_once(full: bool, tmp_path: Path) -> None:
 
     for number in range(rounds):
         cpu["plain Bolt bot"].append(by_plain_bot())
+        if full:
+            cpu["plain Bolt bot on uvloop"].append(by_plain_bot("--uvloop"))
         cpu["gateway"].append(by_gateway(tmp_path / str(number)))
         cpu["bare SSE reader"].append(by_reader())
     print(f"\n{streams} conversations, {tokens} tokens each, one every {INTERVAL * 1e3:g} ms; an answer took")

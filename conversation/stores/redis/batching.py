@@ -5,19 +5,16 @@ Invariants:
 - a command is answered by itself: what one is refused for does not touch its neighbours;
 - at most ``PIPELINES`` are on their way at once; what arrives meanwhile waits, bounded, and leaves together;
 - a command is never sent twice, unless the server said that it did not run it;
-- a ``durable`` command is answered only after a replica has it, if that was asked for.
+- who waits for no replica does not travel with those who do.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import RedisError
-
 from conversation.stores.port import StoreUnavailableError
-from conversation.stores.redis.connection import Connection
+from conversation.stores.redis.connection import Argument, Command, Connection
 from conversation.stores.redis.errors import FAILURES, function_missing, unavailable
 from conversation.stores.redis.library import Library
 
@@ -25,17 +22,12 @@ BATCH = 256
 """Commands that share a pipeline at most."""
 
 PIPELINES = 4
-"""Pipelines on their way at once; measured: fewer wait for each other, more are smaller and cost more."""
+"""Pipelines on their way at once."""
 
 WAITING = 20_000
 """Commands that may wait for a pipeline; one more is refused, so that memory is bounded."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    command: tuple[str | bytes | int, ...]
-    durable: bool
-    answer: asyncio.Future[Any]
+_Waiting = tuple[Command, "asyncio.Future[Any]"]  # Any: each command has a reply of its own shape
 
 
 class Batching:
@@ -50,80 +42,78 @@ class Batching:
         self._scheduled = False
         self._closed = False
 
-    async def call(
-        self, function: str, tag: str, *args: str | bytes | int, durable: bool = False
-    ) -> Any:  # each function answers in a shape of its own
+    def call(self, function: str, tag: str, *args: Argument, durable: bool = False) -> asyncio.Future[Any]:
         """The function's answer. Raises StoreUnavailableError."""
-        return await self.run("FCALL", self._name(function), 1, tag, *args, durable=durable)
+        name = self._functions.get(function)
+        if name is None:
+            name = self._functions[function] = self._library.function(function)
+        return self.run(tag, "FCALL", name, 1, tag, *args, durable=durable)
 
-    async def run(self, *command: str | bytes | int, durable: bool = False) -> Any:
-        """A command's answer. Raises StoreUnavailableError."""
+    def run(self, tag: str, *words: Argument, durable: bool = False) -> asyncio.Future[Any]:
+        """The reply to a command on keys of one tag. Raises StoreUnavailableError."""
         if self._closed:
             raise StoreUnavailableError("the store is closed")
         if len(self._waiting) >= WAITING:
             raise StoreUnavailableError("Redis is too slow for what arrives")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append(_Waiting(command, durable, answer))
+        self._waiting.append((Command(tag, words, durable), answer))
         if not self._scheduled:
             self._scheduled = True
             loop.call_soon(self._leave)
-        return await answer
+        return answer
 
     async def close(self) -> None:
         """Let what was submitted be answered."""
         self._closed = True
-        while self._waiting or self._under_way:
-            if self._under_way:
-                await asyncio.wait(self._under_way)
-            else:
-                await asyncio.sleep(0)
-
-    def _name(self, function: str) -> str:
-        name = self._functions.get(function)
-        if name is None:
-            name = self._functions[function] = self._library.function(function)
-        return name
+        self._leave()
+        while self._under_way:
+            await asyncio.wait(self._under_way)
 
     def _leave(self) -> None:
         self._scheduled = False
         while self._waiting and len(self._under_way) < PIPELINES:
-            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            batch = self._next_batch()
             task = asyncio.create_task(self._send(batch), name="redis pipeline")
             self._under_way.add(task)
             task.add_done_callback(self._returned)
 
+    def _next_batch(self) -> list[_Waiting]:
+        durable = self._waiting[0][0].durable
+        batch: list[_Waiting] = []
+        rest: list[_Waiting] = []
+        for number, waiting in enumerate(self._waiting):
+            if len(batch) == BATCH:
+                rest += self._waiting[number:]
+                break
+            (batch if waiting[0].durable == durable else rest).append(waiting)
+        self._waiting = rest
+        return batch
+
     def _returned(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
-        if not task.cancelled():
-            task.result()
-        if self._waiting and not self._scheduled:
+        if not self._scheduled:
             self._leave()
 
     async def _send(self, batch: list[_Waiting]) -> None:
         try:
-            replies = await self._replies(batch)
-        except FAILURES as error:
+            replies = await self._replies([command for command, _ in batch])
+        except Exception as error:  # noqa: BLE001 - the boundary: every caller gets it as its outcome
             replies = [error] * len(batch)
-        except asyncio.CancelledError:
-            for waiting in batch:
-                waiting.answer.cancel()
-            raise
-        for waiting, reply in zip(batch, replies, strict=True):
-            if waiting.answer.done():  # its caller was cancelled; the command happened all the same
+        for (_, answer), reply in zip(batch, replies, strict=True):
+            if answer.done():  # its caller was cancelled; the command happened all the same
                 continue
-            if isinstance(reply, StoreUnavailableError):
-                waiting.answer.set_exception(reply)
-            elif isinstance(reply, FAILURES):
-                waiting.answer.set_exception(unavailable(reply))
+            if isinstance(reply, FAILURES):
+                answer.set_exception(unavailable(reply))
+            elif isinstance(reply, Exception):
+                answer.set_exception(reply)
             else:
-                waiting.answer.set_result(reply)
+                answer.set_result(reply)
 
-    async def _replies(self, batch: list[_Waiting]) -> list[Any]:
-        commands = [(waiting.command, waiting.durable) for waiting in batch]
+    async def _replies(self, commands: list[Command]) -> list[Any]:
         replies = await self._connection.send(commands)
         missing = [number for number, reply in enumerate(replies) if function_missing(reply)]
-        if missing:  # a server that forgot its functions, or a primary that is new
+        if missing:  # the server forgot its functions, or is new
             await self._connection.load(self._library)
             again = await self._connection.send([commands[number] for number in missing])
             for number, reply in zip(missing, again, strict=True):

@@ -266,14 +266,14 @@ local function checkpoint(keys, args)
 end
 
 -- args: time session key epoch hand_over keep_turns said detail dead_reason ('': no dead letter).
--- Gives 'claim-lost', or {conversations still ready, the claim that the slot got (if any)}.
+-- Gives 'claim-lost', 'completed' (it was before), or {conversations still ready, the claim that the slot got}.
 local function complete(keys, args)
   local tag, session, key, epoch = keys[1], args[2], args[3], args[4]
   local now, at = time(args[1])
   local c, queue = conversation(tag, key), tag .. ':queue:' .. key
   if redis.call('HGET', c, 'completed_epoch') == epoch then
     redis.call('HSET', c, 'completed_epoch', epoch) -- a write, so that a WAIT behind it covers the first completion
-    return {redis.call('ZCARD', tag .. ':ready')}
+    return 'completed'
   end
   if not owned(tag, session, key, epoch) then return 'claim-lost' end
   local head = redis.call('LPOP', queue)

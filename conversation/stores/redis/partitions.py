@@ -8,7 +8,7 @@ four, not sixty-four. Partition 0 always counts as used; it also keeps what belo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from conversation.keys import ConversationKey
 
@@ -22,7 +22,7 @@ class Partitions:
         self.count = count
         self._namespace = namespace
         self.used: tuple[int, ...] = (HOME,)
-        self._ready: set[int] = set()
+        self._ready: dict[int, int] = {}
         self._last = HOME
 
     def tag(self, partition: int) -> str:
@@ -39,33 +39,28 @@ class Partitions:
     def now_ready(self, partition: int, conversations: int) -> None:
         """So many conversations were ready in a partition a moment ago."""
         if conversations:
-            self._ready.add(partition)
+            self._ready[partition] = conversations
         else:
-            self._ready.discard(partition)
+            self._ready.pop(partition, None)
 
-    def next_served(self, also: int | None = None) -> int | None:
-        """The next partition in turn that has ready conversations as far as is known here, or is ``also``."""
-        waiting = self._ready if also is None else self._ready | {also}
-        if not waiting:
-            return None
-        return min(waiting, key=lambda partition: (partition - self._last - 1) % self.count)
+    def next_served(self, *, also: int | None = None, but: int | None = None) -> int | None:
+        """The next partition in turn of those known to have ready conversations, and ``also``; never ``but``."""
+        waiting = self._ready.keys() | ({also} if also is not None else set())
+        return next((partition for partition in self._in_turn(waiting) if partition != but), None)
 
     def served(self, partition: int) -> None:
         self._last = partition
 
-    def shares(self, ready: Mapping[int, int], most: int) -> dict[int, int]:
-        """How many of ``most`` slots each partition gets, one after the other in turn."""
-        left = dict(ready)
-        shares: dict[int, int] = {}
-        while most > 0 and left:
-            for partition in self._in_turn(left):
-                if most == 0:
-                    break
+    def shares(self, most: int) -> dict[int, int]:
+        """How many of ``most`` slots each partition gets for what is ready there, one by one in turn."""
+        left, shares = dict(self._ready), dict[int, int]()
+        while left and most > 0:
+            for partition in self._in_turn(left)[:most]:
                 shares[partition] = shares.get(partition, 0) + 1
                 self._last = partition
                 most -= 1
                 left[partition] -= 1
-                if left[partition] <= 0:
+                if not left[partition]:
                     del left[partition]
         return shares
 

@@ -7,16 +7,20 @@ from pathlib import Path
 from conversation.clock import Clock
 from conversation.stores.sqlite.side import SqliteEvents, SqliteRecords, SqliteTranscripts
 from conversation.stores.sqlite.turns import SqliteTurns
-from conversation.stores.sqlite.writer import Writer
+from conversation.stores.sqlite.writer import COMMIT_EVERY, Writer
 
 
 class SqliteStore:
-    """The file at ``path`` is created with its folder when it is missing. Use a local disk."""
+    """The file at ``path`` is created with its folder when it is missing. Use a local disk.
+
+    ``commit_every`` is the least time between two waits for the disk, in seconds: what arrives meanwhile shares
+    the next one.
+    """
 
     exclusive = True
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self._writer = Writer(path)
+    def __init__(self, path: Path, clock: Clock, *, commit_every: float = COMMIT_EVERY) -> None:
+        self._writer = Writer(path, commit_every=commit_every)
         self.turns = SqliteTurns(self._writer, clock)
         self.transcripts = SqliteTranscripts(self._writer)
         self.events = SqliteEvents(self._writer)

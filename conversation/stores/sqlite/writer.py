@@ -49,8 +49,9 @@ _Group = tuple[list[_Waiting], list[_Answer] | None]  # None: the steps have not
 class Writer:
     """Runs steps, each a quick function of the connection, on the database at ``path``."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, commit_every: float = COMMIT_EVERY) -> None:
         self._path = path
+        self._commit_every = commit_every
         self._connection: sqlite3.Connection | None = None
         self._waiting: list[_Waiting] = []
         self._under_way = False
@@ -140,7 +141,7 @@ class Writer:
         """Not at once: whatever else this turn of the loop submits shares the commit."""
         self._under_way = True
         now = loop.time()
-        self._begun_at = max(now, self._begun_at + COMMIT_EVERY)
+        self._begun_at = max(now, self._begun_at + self._commit_every)
         if self._begun_at > now:
             loop.call_at(self._begun_at, self._run_group, connection)
         else:

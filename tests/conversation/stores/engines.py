@@ -20,7 +20,7 @@ ENGINES: dict[str, MakeStore] = {
     "redis": lambda _, clock: RedisStore(
         valkey().url, namespace=fresh_namespace(), clock=clock, partitions=1
     ),
-    "sqlite": lambda folder, clock: SqliteStore(folder / "turnkeeper.db", clock),
+    "sqlite": lambda folder, clock: SqliteStore(folder / "turnkeeper.db", clock, commit_every=0.0),
 }
 
 IN_PARTITIONS: dict[str, MakeStore] = {

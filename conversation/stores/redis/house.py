@@ -1,0 +1,59 @@
+"""What belongs to a whole namespace: what it was made with, and which of its partitions are in use."""
+
+from __future__ import annotations
+
+from conversation.keys import ConversationKey
+from conversation.stores.port import StoreUnavailableError
+from conversation.stores.redis.batching import Batching
+from conversation.stores.redis.partitions import Partitions
+
+LAYOUT = 1
+"""Version of the keys' layout; rises when an older Turnkeeper could not work beside this one."""
+
+
+class House:
+    def __init__(self, batching: Batching, partitions: Partitions) -> None:
+        self._batching = batching
+        self.partitions = partitions
+
+    async def join(self) -> None:
+        """Raises StoreUnavailableError if the namespace was made for something else."""
+        home, count = self.partitions.home, self.partitions.count
+        layout, partitions = map(
+            int, await self._batching.call("join_house", home, LAYOUT, count, durable=True)
+        )
+        if layout != LAYOUT:
+            raise StoreUnavailableError(
+                f"the namespace was made by another Turnkeeper (layout {layout}, this one knows {LAYOUT});"
+                " use that version, or another store.namespace"
+            )
+        if partitions != count:
+            raise StoreUnavailableError(
+                f"the namespace has {partitions} partitions, not {count}; use another store.namespace"
+            )
+        await self.refresh()
+
+    async def partition_for(self, key: ConversationKey) -> int:
+        """The conversation's partition, known to all processes before anything is put into it."""
+        partition = self.partitions.of(key)
+        if partition not in self.partitions.used:
+            await self._use(partition)
+        return partition
+
+    async def refresh(self) -> None:
+        """Learn of the partitions that other processes used first."""
+        home = self.partitions.home
+        listed = _numbers(await self._batching.run(home, "LRANGE", f"{home}:partitions", 0, -1))
+        forgotten = set(self.partitions.used) - set(listed)
+        if forgotten:  # a primary was lost before its replica had the list
+            await self._use(*self.partitions.used)
+        else:
+            self.partitions.used = listed
+
+    async def _use(self, *partitions: int) -> None:
+        call = self._batching.call("use_partitions", self.partitions.home, *partitions, durable=True)
+        self.partitions.used = _numbers(await call)
+
+
+def _numbers(listed: list[bytes]) -> tuple[int, ...]:
+    return tuple(map(int, listed))
