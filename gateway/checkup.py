@@ -41,7 +41,7 @@ async def _store(settings: Settings) -> Finding:
     except StoreUnavailableError as error:
         return Finding("store", ok=False, detail=str(error))
     await store.close()
-    return Finding("store", ok=True, detail=settings.store.url)
+    return Finding("store", ok=True, detail=settings.store.place)
 
 
 async def _agent(

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -35,7 +36,7 @@ from gateway.settings_errors import check_names, explained, remedy
 
 __all__ = ["OptionalSecret", "Settings", "SettingsError", "find_config", "load", "schema"]
 
-_NOT_YET_STORES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+_NOT_YET_STORES = ("rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 _NOT_YET_PROVIDERS = ("anthropic", "acp")
 _PROVIDERS = ("openai", "echo")
 
@@ -67,11 +68,15 @@ class Store(Section):
     def _known(cls, url: str) -> str:
         scheme, _, rest = url.partition(":")
         if scheme in _NOT_YET_STORES:
-            raise invalid(f"{scheme}: is not in this version; use sqlite:/// or memory:")
+            raise invalid(f"{scheme}: is not in this version; use redis://, sqlite:/// or memory:")
         if url == "memory:":
             return url
+        if scheme == "redis":
+            if not urlsplit(url).hostname:
+                raise invalid("must name a host, such as redis://redis.example.com:6379/0")
+            return url
         if scheme != "sqlite":
-            raise invalid("must be sqlite:///./data/turnkeeper.db, sqlite:////absolute/path.db or memory:")
+            raise invalid("must be sqlite:///./data/turnkeeper.db, redis://host:6379 or memory:")
         path = rest.removeprefix("///")
         if path == rest or not path or path.endswith("/"):
             raise invalid("must be sqlite:///relative/path.db or sqlite:////absolute/path.db")
@@ -84,13 +89,25 @@ class Store(Section):
     def _possible(cls, durability: str, info: ValidationInfo) -> str:
         if durability == "replicated" and "url" in info.data:
             kind = info.data["url"].partition(":")[0]
-            raise invalid(f"{kind} has no replicas; write fast")
+            if kind != "redis":
+                raise invalid(f"{kind} has no replicas; write fast")
         return durability
 
     @property
-    def path(self) -> Path | None:
-        """The database file, relative to the working directory unless absolute; None for ``memory:``."""
-        return None if self.url == "memory:" else Path(self.url.removeprefix("sqlite:///"))
+    def kind(self) -> Literal["memory", "sqlite", "redis"]:
+        if self.url == "memory:":
+            return "memory"
+        return "sqlite" if self.url.startswith("sqlite:") else "redis"
+
+    @property
+    def path(self) -> Path:
+        """Of ``sqlite:``, the database file, relative to the working directory unless absolute."""
+        return Path(self.url.removeprefix("sqlite:///"))
+
+    @property
+    def place(self) -> str:
+        """Which store it is, without user and password."""
+        return self.url if self.kind != "redis" else f"redis at {self.url.rpartition('@')[2]}"
 
 
 class Limits(Section):
@@ -216,7 +233,7 @@ class Settings(Section):
         idle = [f"admin.{key}" for key in sorted(self.admin.model_fields_set)]
         if self.secrets_key is not None:
             idle.append("secrets_key")
-        if "namespace" in self.store.model_fields_set:
+        if "namespace" in self.store.model_fields_set and self.store.kind != "redis":
             idle.append("store.namespace")
         if "max_replies_per_user" in self.limits.model_fields_set:
             idle.append("limits.max_replies_per_user")

@@ -86,8 +86,17 @@ async def build(
 
 
 def make_store(settings: Settings, clock: Clock) -> Store:
-    path = settings.store.path
-    return MemoryStore(clock) if path is None else SqliteStore(path, clock)
+    match settings.store.kind:
+        case "memory":
+            return MemoryStore(clock)
+        case "sqlite":
+            return SqliteStore(settings.store.path, clock)
+        case "redis":
+            from conversation.stores.redis import RedisStore  # noqa: PLC0415 - only who uses it pays for it
+
+            return RedisStore(
+                settings.store.url, namespace=settings.store.namespace, durability=settings.store.durability
+            )
 
 
 def make_agent(settings: Settings, agent: configured.Agent, http: aiohttp.ClientSession) -> Agent:

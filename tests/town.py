@@ -10,7 +10,7 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -35,6 +35,7 @@ class Town:
     model: ModelStandin
     gateway: GatewayProcess
     folder: Path
+    others: list[GatewayProcess] = field(default_factory=list)
 
     async def mention(self, text: str, *, channel: str = "C1", thread: str | None = None) -> Said:
         return await self.slack.say(
@@ -112,12 +113,16 @@ async def town(
     script: Script | None = None,
     settings: dict[str, object] | None = None,
     start: bool = True,
+    replicas: int = 1,
+    frozen: bool = False,
     first_token_after: float = 0.2,
     tokens_per_second: float = 50.0,
     words: int = 60,
 ) -> AsyncIterator[Town]:
-    """Everything running. ``settings`` replaces top-level sections of the configuration, and ``bots`` and
-    ``agents`` are merged into each bot and agent. At the end no platform may have complained.
+    """Everything running, with so many ``replicas`` of the gateway.
+
+    ``settings`` replaces top-level sections of the configuration, and ``bots`` and
+    ``agents`` are merged into each bot and agent. ``frozen``: a gateway will be, and acknowledges nothing then. At the end no platform may have complained.
     """
     credentials = Credentials()
     async with AsyncExitStack() as stack:
@@ -151,13 +156,20 @@ async def town(
         _reconfigure(folder / "turnkeeper.yaml", settings or {})
         slack.add_channel("C1")
         slack.add_channel("D1", "im")
-        if start:
-            await process.start()
         whole = Town(slack, lark, standin, process, folder)
+        for number in range(2, replicas + 1):
+            folder_of_its_own = folder / f"replica{number}"
+            folder_of_its_own.mkdir()
+            other = GatewayProcess(folder_of_its_own, credentials, addresses)
+            whole.others.append(await stack.enter_async_context(other))
+            _reconfigure(folder_of_its_own / "turnkeeper.yaml", settings or {})
+        if start:
+            await asyncio.gather(*[one.start() for one in (process, *whole.others)])
         yield whole
         await slack.settle()
         await lark.settle()
-        assert whole.complaints == []
+        complaints = [one for one in whole.complaints if not (frozen and "not acknowledged" in one)]
+        assert not complaints, complaints
 
 
 def _reconfigure(path: Path, changes: dict[str, object]) -> None:

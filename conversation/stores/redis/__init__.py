@@ -4,22 +4,36 @@ from __future__ import annotations
 
 from typing import Literal
 
+import structlog
+
 from conversation.clock import Clock
-from conversation.stores.redis.address import parse
+from conversation.stores.port import StoreUnavailableError
+from conversation.stores.redis.address import MalformedAddressError, parse
 from conversation.stores.redis.batching import Batching
+from conversation.stores.redis.cluster import ClusterConnection
 from conversation.stores.redis.connection import Connection, Login, ServerConnection
+from conversation.stores.redis.errors import FAILURES, unavailable
 from conversation.stores.redis.house import House
 from conversation.stores.redis.library import Library
 from conversation.stores.redis.partitions import Partitions
 from conversation.stores.redis.side import RedisEvents, RedisRecords, RedisTranscripts
+from conversation.stores.redis.startup import prepare
 from conversation.stores.redis.turns import RedisTurns
+
+__all__ = ["Login", "MalformedAddressError", "RedisStore"]
 
 PARTITIONS = 64
 """More than a cluster has nodes; fixed when a namespace is first used."""
 
+_log = structlog.get_logger()
+
 
 class RedisStore:
-    """A namespace in the Redis at ``url``. ``clock`` is for tests; without it time is the server's.
+    """A namespace in the Redis at ``url``, see ``address``.
+
+    With ``replicated`` durability a message is accepted, and an outcome stored, only when a replica has it; where
+    none confirms in time the caller hears StoreUnavailableError. The message may be there all the same: sent again
+    it is a duplicate, as soon as a replica has it. ``clock`` is for tests; without it time is the server's.
 
     Raises MalformedAddressError.
     """
@@ -37,23 +51,34 @@ class RedisStore:
         partitions: int = PARTITIONS,
         library: Library | None = None,
     ) -> None:
-        self._address = parse(url)
-        self._login = login or Login()
+        address = self._address = parse(url)
+        self._login = (login or Login()).or_of(address)
         self._replicated = durability == "replicated"
         self._library = library or Library()
-        self._connection: Connection = ServerConnection(
-            self._address, self._login, replicated=self._replicated
-        )
-        batching = self._batching = Batching(self._connection, self._library)
-        house = self._house = House(batching, Partitions(namespace, partitions))
-        self.turns = RedisTurns(batching, house, clock)
-        self.transcripts = RedisTranscripts(batching, house)
-        self.events = RedisEvents(batching, house)
-        self.records = RedisRecords(batching, house)
+        connect = ClusterConnection if address.kind == "cluster" else ServerConnection
+        self._connection: Connection = connect(address, self._login, replicated=self._replicated)
+        self._batching = Batching(self._connection, self._library)
+        self._house = House(self._batching, Partitions(namespace, partitions))
+        self.warnings: tuple[str, ...] = ()
+        self.turns = RedisTurns(self._batching, self._house, clock)
+        self.transcripts = RedisTranscripts(self._batching, self._house)
+        self.events = RedisEvents(self._batching, self._house)
+        self.records = RedisRecords(self._batching, self._house)
 
     async def open(self) -> None:
-        """Raises StoreUnavailableError with what to do about it."""
-        await self._house.join()
+        """Raises StoreUnavailableError with what to do about it; ``warnings`` says what else should be done."""
+        home = self._house.partitions.home
+        try:
+            self.warnings = await prepare(self._connection, self._library, home, replicated=self._replicated)
+            await self._house.join()
+        except FAILURES as error:
+            await self._connection.close()
+            raise unavailable(error, f"Redis at {self._address}") from error
+        except StoreUnavailableError:
+            await self._connection.close()
+            raise
+        for warning in self.warnings:
+            _log.warning("redis", advice=warning)
 
     async def close(self) -> None:
         await self._batching.close()

@@ -7,7 +7,7 @@ to know.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,6 +48,12 @@ class Login:
     password: str | None = None
     sentinel_password: str | None = None
     ca_file: Path | None = None
+
+    def or_of(self, address: Address) -> Login:
+        """This, with user and password from the URL where they are not given apart from it."""
+        return replace(
+            self, username=self.username or address.username, password=self.password or address.password
+        )
 
 
 class Connection(Protocol):

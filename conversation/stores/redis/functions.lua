@@ -339,6 +339,29 @@ local function tick(keys, args)
   return {became, redis.call('ZCARD', tag .. ':ready')}
 end
 
+-- args: token. Runs every command that the functions use, and gives the first refusal: a function that is refused
+-- half-way would leave half of its work.
+local function probe(keys, args)
+  local tag = keys[1]
+  local name = tag .. ':probe:' .. args[1]
+  local commands = {
+    {'TIME'}, {'EXISTS', name},
+    {'HSET', name, 'f', '1'}, {'HINCRBY', name, 'f', 1}, {'HGET', name, 'f'}, {'HMGET', name, 'f'}, {'HDEL', name, 'g'},
+    {'EXPIRE', name, 60}, {'PERSIST', name}, {'DEL', name},
+    {'RPUSH', name, '1', '2'}, {'LPOS', name, '1'}, {'LINDEX', name, 0}, {'LLEN', name}, {'LRANGE', name, 0, -1},
+    {'LTRIM', name, 0, 1}, {'LPOP', name}, {'DEL', name},
+    {'ZADD', name, 1, 'm'}, {'ZSCORE', name, 'm'}, {'ZCARD', name}, {'ZRANGE', name, 0, -1},
+    {'ZRANGEBYSCORE', name, '-inf', '1'}, {'ZREM', name, 'n'}, {'DEL', name},
+    {'SADD', name, 'm'}, {'SISMEMBER', name, 'm'}, {'SREM', name, 'n'}, {'DEL', name},
+    {'XADD', name, 'MAXLEN', '~', 9, '0-*', 'f', '1'}, {'XRANGE', name, '-', '+'}, {'DEL', name},
+  }
+  for _, command in ipairs(commands) do
+    local reply = redis.pcall(unpack(command))
+    if type(reply) == 'table' and reply.err then return reply end
+  end
+  return 'ok'
+end
+
 -- args: layout partitions. Gives what this namespace was made with; makes it if it is new.
 local function join_house(keys, args)
   local house = keys[1] .. ':house'
@@ -392,6 +415,7 @@ redis.register_function('@LIBRARY@_complete', complete)
 redis.register_function('@LIBRARY@_retry', retry)
 redis.register_function('@LIBRARY@_release', release)
 redis.register_function('@LIBRARY@_tick', tick)
+redis.register_function('@LIBRARY@_probe', probe)
 redis.register_function('@LIBRARY@_join_house', join_house)
 redis.register_function('@LIBRARY@_use_partitions', use_partitions)
 redis.register_function('@LIBRARY@_put_record', put_record)

