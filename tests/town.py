@@ -121,8 +121,9 @@ async def town(
 ) -> AsyncIterator[Town]:
     """Everything running, with so many ``replicas`` of the gateway.
 
-    ``settings`` replaces top-level sections of the configuration, and ``bots`` and
-    ``agents`` are merged into each bot and agent. ``frozen``: a gateway will be, and acknowledges nothing then. At the end no platform may have complained.
+    ``settings`` replaces top-level sections of the configuration; ``bots`` and ``agents`` are merged into each
+    bot and agent. At the end no platform may have complained; ``frozen``: but for a gateway that will be
+    stopped by a signal, which acknowledges nothing meanwhile.
     """
     credentials = Credentials()
     async with AsyncExitStack() as stack:

@@ -16,7 +16,7 @@ import pytest
 from gateway.demo.model import Message, Reply
 from gateway.demo.people import Said
 from gateway.demo.standin import Shown
-from tests.conversation.stores.servers import ValkeyProcess, fresh_namespace, valkey
+from tests.conversation.stores.servers import ServerProcess, fresh_namespace, server, valkey
 from tests.town import Town, town
 from tests.waiting import until
 
@@ -27,8 +27,8 @@ def script(messages: list[Message]) -> Reply:
     return Reply(f"An answer to {messages[-1].content}: " + "word by word it grows. " * 6)
 
 
-def on_redis(server: ValkeyProcess | None = None) -> dict[str, object]:
-    return {"store": {"url": (server or valkey()).url, "namespace": fresh_namespace()}}
+def on_redis(of: ServerProcess | None = None) -> dict[str, object]:
+    return {"store": {"url": (of or valkey()).url, "namespace": fresh_namespace()}}
 
 
 async def _lark(here: Town) -> tuple[list[Said], Look]:
@@ -69,7 +69,7 @@ async def test_killed_while_a_reply_grows_another_replica_finishes_it_in_the_sam
         await here.gateway.kill()
         killed_at = time.time()
         await here.answered(said, look, within=60)
-        assert [shown.ts for shown in replies(look)][0] == half.ts
+        assert replies(look)[0].ts == half.ts
         assert len(replies(look)) == 2
         progress = next(at for at, _ in replies(look)[0].history if at > killed_at)
         assert progress - killed_at <= 25, "from the kill to visible progress"
@@ -129,17 +129,17 @@ async def test_a_rolling_restart_shortens_no_reply(tmp_path: Path) -> None:
 
 
 async def test_redis_away_for_a_while_is_503_and_nothing_is_lost_or_asked_twice(tmp_path: Path) -> None:
-    server = ValkeyProcess("--appendonly", "yes", "--appendfsync", "always")
-    async with town(tmp_path, script=script, tokens_per_second=12, settings=on_redis(server)) as here:
+    redis = server("--appendonly", "yes", "--appendfsync", "always")
+    async with town(tmp_path, script=script, tokens_per_second=12, settings=on_redis(redis)) as here:
         running = await here.lark_dm("before", chat="oc_0")
         await until(lambda: replies(lambda: here.lark.chat("oc_0")), 10)
-        server.kill()
+        redis.kill()
         refused = await here.lark_dm("meanwhile", chat="oc_1")
         assert refused.statuses[0] == 503
-        server.start()
+        redis.start()
         await here.lark.settle()
         assert refused.accepted, "the platform sent it again"
         await here.answered([running], lambda: here.lark.chat("oc_0"))
         await here.answered([refused], lambda: here.lark.chat("oc_1"))
         assert len(here.model.calls_made) == 2
-    server.remove()
+    redis.remove()

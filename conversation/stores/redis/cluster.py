@@ -6,6 +6,7 @@ function sees all keys of its partition or none of them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from redis.exceptions import (
 
 from conversation.stores.redis.address import Address
 from conversation.stores.redis.connection import REPLICA_WITHIN, Command, Login, confirmed, options
-from conversation.stores.redis.errors import library_exists
+from conversation.stores.redis.errors import FAILURES, library_exists
 from conversation.stores.redis.library import Library
 
 _CHANGED = (MovedError, ReadOnlyError, ClusterDownError, ConnectionError, TimeoutError)
@@ -70,25 +71,25 @@ class ClusterConnection:
         for number, command in enumerate(commands):
             node = self._cluster.nodes_manager.get_node_from_slot(self._cluster.keyslot(command.tag))
             by_node.setdefault(node.name, (node, []))[1].append(number)
-        pipeline = self._cluster.pipeline(transaction=False)
-        order: list[int] = []
-        waits: list[list[int]] = []
-        for node, numbers in by_node.values():
-            for number in numbers:
-                pipeline.execute_command(*commands[number].words, target_nodes=node)
-            order += numbers
-            if self._replicated and any(commands[number].durable for number in numbers):
-                waits.append(numbers)
-                order.append(-len(waits))
-                pipeline.execute_command("WAIT", 1, int(REPLICA_WITHIN * 1000), target_nodes=node)
-        answers = await pipeline.execute(raise_on_error=False, allow_redirections=False)
+        answers = await asyncio.gather(
+            *(self._send_to(node, [commands[n] for n in numbers]) for node, numbers in by_node.values())
+        )
         replies: list[Any] = [None] * len(commands)
-        for number, answer in zip(order, answers, strict=True):
-            if number >= 0:
-                replies[number] = answer
-                continue
-            numbers = waits[-number - 1]
-            mine = confirmed([commands[n] for n in numbers], [replies[n] for n in numbers], answer)
-            for n, reply in zip(numbers, mine, strict=True):
-                replies[n] = reply
+        for (_, numbers), of_node in zip(by_node.values(), answers, strict=True):
+            for number, reply in zip(numbers, of_node, strict=True):
+                replies[number] = reply
         return replies
+
+    async def _send_to(self, node: ClusterNode, commands: Sequence[Command]) -> list[Any]:
+        """The replies of one node. That it cannot be reached is the reply to each: other nodes' are not touched."""
+        durable = self._replicated and any(command.durable for command in commands)
+        pipeline = self._cluster.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command.words, target_nodes=node)
+        if durable:
+            pipeline.execute_command("WAIT", 1, int(REPLICA_WITHIN * 1000), target_nodes=node)
+        try:
+            replies = await pipeline.execute(raise_on_error=False, allow_redirections=False)
+        except FAILURES as error:
+            return [error] * len(commands)
+        return confirmed(commands, replies, replies.pop()) if durable else replies

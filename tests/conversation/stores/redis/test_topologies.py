@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import ipaddress
 import os
 import shutil
@@ -73,7 +73,7 @@ async def test_tls_with_an_authority_of_ones_own(tmp_path: Path) -> None:
         session = await store.turns.open_session()
         assert (await admit(store, session, "hello")).status == "accepted"
     distrustful = RedisStore(url)
-    with pytest.raises(StoreUnavailableError, match="(?i)certificate"):
+    with pytest.raises(StoreUnavailableError, match=r"(?i)certificate"):
         await distrustful.open()
     await distrustful.close()
     redis.remove()
@@ -159,15 +159,15 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 that signs itself, and its key."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redis")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
         )
