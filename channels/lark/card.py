@@ -73,11 +73,11 @@ class CardPart:
     async def pace(self) -> None:
         if self._has_permit:
             return
-        now = asyncio.get_running_loop().time()
-        interval = self._api.content_limit.interval(SHORTEST_INTERVAL, len(self._live))
-        if (wait := self._shown_at + interval - now) > 0:
-            await asyncio.sleep(wait)
-        await self._api.content_limit.take(urgent=False)
+        first = self._card.shown == PLACEHOLDER
+        if not first:
+            interval = self._api.content_limit.interval(SHORTEST_INTERVAL, len(self._live))
+            await asyncio.sleep(self._shown_at + interval - asyncio.get_running_loop().time())
+        await self._api.content_limit.take(urgent=first)
         self._has_permit = True
 
     async def show(self, text: str) -> None:

@@ -19,6 +19,7 @@ from conversation.stores.redis.partitions import Partitions
 from conversation.stores.redis.side import RedisEvents, RedisRecords, RedisTranscripts
 from conversation.stores.redis.startup import prepare
 from conversation.stores.redis.turns import RedisTurns
+from conversation.stores.redis.wakeups import Wakeups
 
 __all__ = ["Login", "MalformedAddressError", "RedisStore"]
 
@@ -58,12 +59,14 @@ class RedisStore:
         connect = ClusterConnection if address.kind == "cluster" else ServerConnection
         self._connection: Connection = connect(address, self._login, replicated=self._replicated)
         self._batching = Batching(self._connection, self._library)
-        self._house = House(self._batching, Partitions(namespace, partitions))
+        house = Partitions(namespace, partitions)
+        self._house = House(self._batching, house)
         self.warnings: tuple[str, ...] = ()
         self.turns = RedisTurns(self._batching, self._house, clock)
         self.transcripts = RedisTranscripts(self._batching, self._house)
         self.events = RedisEvents(self._batching, self._house)
         self.records = RedisRecords(self._batching, self._house)
+        self.wakeups = Wakeups(self._connection, [house.tag(number) for number in range(partitions)])
 
     async def open(self) -> None:
         """Raises StoreUnavailableError with what to do about it; ``warnings`` says what else should be done."""

@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from redis.asyncio import RedisCluster
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.client import PubSub
 from redis.asyncio.cluster import ClusterNode
 from redis.exceptions import (
     ClusterDownError,
@@ -33,17 +34,21 @@ _CHANGED = (MovedError, ReadOnlyError, ClusterDownError, ConnectionError, Timeou
 class ClusterConnection:
     def __init__(self, address: Address, login: Login, *, replicated: bool) -> None:
         self._replicated = replicated
+        self._options = options(address, login)
         self._cluster = RedisCluster(
             startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
             require_full_coverage=False,
-            **options(address, login),
+            **self._options,
         )
 
     async def send(self, commands: Sequence[Command]) -> list[Any]:
         await self._cluster.initialize()
         replies = await self._send(commands)
         if any(isinstance(reply, _CHANGED) for reply in replies):
-            await self._cluster.nodes_manager.initialize()
+            try:
+                await self._cluster.nodes_manager.initialize()
+            except FAILURES:  # the cluster is away; what was answered was answered
+                return replies
             moved = [number for number, reply in enumerate(replies) if isinstance(reply, MovedError)]
             if moved:  # the node ran nothing, so these alone may be sent again
                 again = await self._send([commands[number] for number in moved])
@@ -63,13 +68,27 @@ class ClusterConnection:
     async def info(self, section: str) -> list[dict[str, Any]]:
         return [await node.execute_command("INFO", section) for node in self._cluster.get_primaries()]
 
+    async def subscribers(self, tags: Sequence[str]) -> list[tuple[PubSub, list[str]]]:
+        await self._cluster.initialize()
+        by_node: dict[str, tuple[ClusterNode, list[str]]] = {}
+        for tag in tags:
+            node = self._node(tag)
+            by_node.setdefault(node.name, (node, []))[1].append(tag)
+        return [
+            (_Subscriber(Redis(host=node.host, port=int(node.port), **self._options)), there)
+            for node, there in by_node.values()
+        ]
+
     async def close(self) -> None:
         await self._cluster.aclose()
+
+    def _node(self, tag: str) -> ClusterNode:
+        return self._cluster.nodes_manager.get_node_from_slot(self._cluster.keyslot(tag))
 
     async def _send(self, commands: Sequence[Command]) -> list[Any]:
         by_node: dict[str, tuple[ClusterNode, list[int]]] = {}
         for number, command in enumerate(commands):
-            node = self._cluster.nodes_manager.get_node_from_slot(self._cluster.keyslot(command.tag))
+            node = self._node(command.tag)
             by_node.setdefault(node.name, (node, []))[1].append(number)
         answers = await asyncio.gather(
             *(self._send_to(node, [commands[n] for n in numbers]) for node, numbers in by_node.values())
@@ -93,3 +112,15 @@ class ClusterConnection:
         except FAILURES as error:
             return [error] * len(commands)
         return confirmed(commands, replies, replies.pop()) if durable else replies
+
+
+class _Subscriber(PubSub):
+    """A subscriber with a client of its own, which ends with it."""
+
+    def __init__(self, client: Redis) -> None:
+        super().__init__(client.connection_pool)
+        self._client = client
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self._client.aclose()

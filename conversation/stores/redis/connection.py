@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
@@ -69,6 +70,10 @@ class Connection(Protocol):
         """Of every primary."""
         ...
 
+    async def subscribers(self, tags: Sequence[str]) -> list[tuple[PubSub, list[str]]]:
+        """A subscriber for each node, with the tags whose channels are there. Whoever gets them closes them."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -115,6 +120,9 @@ class ServerConnection:
 
     async def info(self, section: str) -> list[dict[str, Any]]:
         return [await self._redis.info(section)]
+
+    async def subscribers(self, tags: Sequence[str]) -> list[tuple[PubSub, list[str]]]:
+        return [(self._redis.pubsub(), list(tags))]
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -21,7 +21,7 @@ _MEANINGS: tuple[tuple[type[Exception], str], ...] = (
     (driver.OutOfMemoryError, "its memory is full: raise maxmemory"),
     (driver.ReadOnlyError, "this server is a replica: name the primary, or use redis+sentinel://"),
     (driver.BusyLoadingError, "it is reading its data from disk, and will be there soon"),
-    (driver.MovedError, "this is a cluster: use redis+cluster://"),
+    (driver.MovedError, "another node has this slot; if redis+cluster:// is not set, set it"),
     (driver.AskError, _MOVING),
     (driver.TryAgainError, _MOVING),
     (driver.ClusterDownError, "the cluster does not cover all slots"),
