@@ -27,5 +27,5 @@ def prompt(agent: Agent, history: Sequence[Entry], question: str) -> Prompt:
 
 def tokens(text: str) -> int:
     """An estimate that errs on the high side: four ASCII characters a token, one of any other script."""
-    ascii_only = len(text) if text.isascii() else sum(character.isascii() for character in text)
+    ascii_only = len(text.encode("ascii", "ignore"))
     return ascii_only // 4 + (len(text) - ascii_only) + 1

@@ -11,11 +11,13 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 from conversation import lease
+from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
 from conversation.persistence import persistently
@@ -41,6 +43,7 @@ class Directory:
         self,
         store: Store,
         run_turn: RunTurn,
+        clock: Clock,
         *,
         max_replies: int,
         machine_time: Callable[[], float] = lease.boottime,
@@ -48,15 +51,18 @@ class Directory:
         self._store = store
         self._turns = store.turns
         self._run_turn = run_turn
+        self._clock = clock
         self._max_replies = max_replies
         self._session = ""
         self._lease = lease.Lease(machine_time)
-        self._renewed_at = 0.0
+        self._renewed_at = self._renewed_by_clock = -math.inf
         self._running: dict[ConversationKey, Claim] = {}
         self._actors: set[asyncio.Task[None]] = set()
         self._reserved = 0
         self._draining = False
         self._closed = False
+        self._filling = False
+        self._missed: set[tuple[ConversationKey, int]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._slot_freed = asyncio.Event()
@@ -108,6 +114,8 @@ class Directory:
             self._reserved -= may_claim
         if admission.claim is not None:
             self._start(admission.claim)
+        elif self._filling and not may_claim:
+            self._slot_freed.set()  # the slots that were being filled may have been too many
         return admission
 
     async def drain(self, grace: float) -> None:
@@ -115,17 +123,22 @@ class Directory:
         of their queues, to be continued by whoever runs next.
         """
         self._draining = True
-        await persistently(lambda: self._turns.drain(self._session))
         try:
             async with asyncio.timeout(grace):
+                await persistently(lambda: self._turns.drain(self._session))
                 await self._idle.wait()
         except TimeoutError:
             _log.warning("grace period over: replies are put back", replies=self.running)
+        except SessionLostError:
+            _log.warning("session lost: everything that ran here is somebody else's", replies=self.running)
         for actor in self._actors:
             actor.cancel()
         await asyncio.gather(*self._actors, return_exceptions=True)
         self._closed = True
-        await self._turns.close_session(self._session)
+        try:
+            await self._turns.close_session(self._session)
+        except StoreUnavailableError as error:
+            _log.warning("store unavailable", cause=str(error))
 
     @property
     def _free(self) -> int:
@@ -138,16 +151,15 @@ class Directory:
 
     async def _sweep(self) -> None:
         """Renew the lease, end timers, and fill free slots, forever."""
-        loop = asyncio.get_running_loop()
         while True:
+            self._slot_freed.clear()
             try:
-                if not self._closed and loop.time() - self._renewed_at >= RENEW_EVERY:
+                if not self._closed and self._must_renew():
                     await self._renew()
                 await self._turns.tick(limit=100)
                 await self._fill_slots()
             except StoreUnavailableError as error:
                 _log.warning("store unavailable", cause=str(error))
-            self._slot_freed.clear()
             try:
                 async with asyncio.timeout(SWEEP_EVERY):
                     await self._slot_freed.wait()
@@ -166,12 +178,23 @@ class Directory:
             await self._open_session()
             return
         self._extend_lease(asked_at)
+        # A claim may be missing because its answer is still on its way, or has just ended: then it is not
+        # missing any more, or not here, when the next renewal looks.
+        again = {(claim.key, claim.epoch) for claim in missing}
         for claim in missing:
-            if claim.key not in self._running and not self._draining:
+            if (claim.key, claim.epoch) in self._missed and not self._draining:
                 self._start(claim)
+        self._missed = again
+
+    def _must_renew(self) -> bool:
+        """In time, and at once after a jump of the clock: else this process's own tick might reap its session."""
+        by_the_loop = asyncio.get_running_loop().time() - self._renewed_at
+        by_the_clock = self._clock.now() - self._renewed_by_clock
+        return max(by_the_loop, by_the_clock) >= RENEW_EVERY
 
     def _extend_lease(self, asked_at: float) -> None:
         self._renewed_at = asyncio.get_running_loop().time()
+        self._renewed_by_clock = self._clock.now()
         if not self._store.exclusive:
             self._lease.extend(asked_at, LEASE)
 
@@ -180,17 +203,22 @@ class Directory:
         if most <= 0:
             return
         self._reserved += most
+        self._filling = True
         try:
             claims = await self._turns.claim(self._session, most)
         except SessionLostError:
+            self._renewed_at = -math.inf
             claims = ()
         finally:
+            self._filling = False
             self._reserved -= most
         for claim in claims:
             self._start(claim)
 
     def _start(self, claim: Claim) -> None:
         assert self._tasks is not None
+        if self._runs_already(claim):
+            return
         self._running[claim.key] = claim
         self._idle.clear()
         actor = self._tasks.create_task(self._occupy(claim), name=f"conversation {claim.key}")
@@ -206,9 +234,14 @@ class Directory:
             finally:
                 if self._running.get(claim.key) is claim:
                     del self._running[claim.key]
-            claim = following
+            claim = None if following is None or self._runs_already(following) else following
             if claim is not None:
                 self._running[claim.key] = claim
+
+    def _runs_already(self, claim: Claim) -> bool:
+        """Two answers of the store may name one claim: a renewal's may overtake that which granted it."""
+        running = self._running.get(claim.key)
+        return running is not None and running.epoch >= claim.epoch
 
     def _ended(self, actor: asyncio.Task[None]) -> None:
         self._actors.discard(actor)

@@ -4,7 +4,8 @@ Invariants:
 
 - once a final is stored, only its sending is repeated: the model is not asked again;
 - the model is asked again within an attempt only while the person has seen nothing of its answer;
-- an exception that nobody foresaw becomes ``executor_crash`` with a notice, here and nowhere else.
+- a platform call under way is never cut off because the model failed: what it did would not be known;
+- an exception that nobody foresaw in deciding a turn becomes ``executor_crash`` with a notice.
 """
 
 from __future__ import annotations
@@ -64,22 +65,34 @@ class Executor:
         """
         bot = self._bots.get(claim.key.bot)
         if bot is None:
-            return _undeliverable(Reason.BOT_DISABLED)
+            return Final((), "", Outcome("dead", Reason.BOT_DISABLED))
 
         async def checkpoint(delivery: Delivery) -> None:
             await persistently(lambda: self._turns.checkpoint(claim, delivery))
 
         relay = Relay(bot.outbound, claim, checkpoint, self._clock)
         turn = claim.turn
-        if turn.failures >= FAILURES_BEFORE_DEAD:
-            return _undeliverable(Reason.DELIVERY_FAILED)
         try:
             final = turn.delivery.final or await self._decide(bot, turn, relay)
             await relay.settle(final)
-        except DeliveryRefusedError as refused:
-            _log.warning("delivery refused", turn=turn.id, bot=bot.id, cause=str(refused))
-            return _undeliverable(Reason.DELIVERY_FAILED)
+        except DeliveryError as trouble:
+            refused = isinstance(trouble, DeliveryRefusedError)
+            if not refused and turn.failures < FAILURES_BEFORE_DEAD:
+                raise
+            _log.warning("delivery refused", turn=turn.id, bot=bot.id, cause=str(trouble))
+            return await self._give_up(turn, relay)
         return final
+
+    async def _give_up(self, turn: Turn, relay: Relay) -> Final:
+        """The answer cannot be delivered. Perhaps a sentence can; if not, only the dead letter tells of it."""
+        last_words = _notice(turn, relay, Outcome("dead", Reason.DELIVERY_FAILED))
+        try:
+            await relay.settle(last_words)
+        except DeliveryError as trouble:
+            _log.warning(
+                "notice not delivered", turn=turn.id, reason=Reason.DELIVERY_FAILED, cause=str(trouble)
+            )
+        return last_words
 
     async def _decide(self, bot: Bot, turn: Turn, relay: Relay) -> Final:
         if turn.crashes >= CRASHES_BEFORE_DEAD:
@@ -103,16 +116,20 @@ class Executor:
         return Final(texts, relay.answer, Outcome("answered"))
 
     async def _converse(self, agent: Agent, turn: Turn, relay: Relay) -> None:
-        """Feed the model's whole answer to the relay while it shows it."""
+        """Feed the model's whole answer to the relay while it shows it. Raises what either of them raised."""
+        failure: Exception | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(relay.run(), name=f"relay {turn.id}")
                 try:
                     await self._listen(agent, turn, relay)
-                finally:
-                    relay.end()
+                except Exception as error:  # noqa: BLE001 - raised below, once the relay's call has ended
+                    failure = error
+                relay.end()
         except ExceptionGroup as group:
-            raise _gravest(group) from group
+            raise group.exceptions[0] from group
+        if failure is not None:
+            raise failure
 
     async def _listen(self, agent: Agent, turn: Turn, relay: Relay) -> None:
         try:
@@ -167,13 +184,3 @@ def _notice(turn: Turn, relay: Relay, outcome: Outcome) -> Final:
     assert outcome.reason is not None
     sentence = notice(outcome.reason, turn.message.locale, turn.reference)
     return Final(relay.texts(sentence), "", outcome)
-
-
-def _undeliverable(reason: Reason) -> Final:
-    return Final((), "", Outcome("dead", reason))
-
-
-def _gravest(group: ExceptionGroup[Exception]) -> Exception:
-    """A lost claim or a refused delivery says more than the model's failure that it may have caused."""
-    causes = list(group.exceptions)
-    return next((cause for cause in causes if isinstance(cause, StoreError | DeliveryError)), causes[0])

@@ -6,7 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import structlog
+
 from conversation.stores.port import StoreUnavailableError
+
+_log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -22,6 +26,8 @@ async def persistently(step: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await step()
-        except StoreUnavailableError:
+        except StoreUnavailableError as error:
+            if pause < _LONGEST_PAUSE:  # not for as long as the outage lasts
+                _log.warning("store unavailable", cause=str(error))
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)

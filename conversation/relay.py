@@ -180,10 +180,11 @@ class Relay:
                 await request.save(ref)
         if ref is not None:
             return await self._outbound.resume(request, ref)
+        self._sent_blindly.add(number)
         try:
             return await self._outbound.open(request, text)
-        except DeliveryUnknownError:
-            self._sent_blindly.add(number)
+        except DeliveryDelayedError:
+            self._sent_blindly.discard(number)
             raise
 
     async def _outlast_earlier_send(self) -> None:

@@ -111,8 +111,8 @@ class Turn:
 class Claim:
     """The right to run the head turn of one conversation, fenced by ``epoch``: a later claim ends this one.
 
-    ``taken_over_at`` is set, in the store's time, when the claim before this one ended with its process: a send
-    of that process may still be under way.
+    ``taken_over_at`` is set, in the store's time, when the claim before this one ended with its process or its
+    session: a send of that process may still be under way.
     """
 
     key: ConversationKey

@@ -76,7 +76,7 @@ async def build(
         bots = {one.bot.id: one.bot for one in hosted}
         executor = Executor(bots, store.turns, store.transcripts, clock)
         actor = Actor(executor, store.turns, clock, keep_turns=settings.limits.max_turns)
-        directory = Directory(store, actor.run, max_replies=settings.limits.max_replies)
+        directory = Directory(store, actor.run, clock, max_replies=settings.limits.max_replies)
         notices = Notices()
         routes: dict[tuple[str, str], HostedBot] = {
             (bot.channel, bot.id): one for bot, one in zip(settings.bots, hosted, strict=True)

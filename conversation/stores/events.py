@@ -20,7 +20,10 @@ EventKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """``position`` rises with every event; ``detail`` is a reason or outcome in one word, or empty."""
+    """``position`` rises with every event; ``detail`` is a reason or outcome in one word, or empty.
+
+    Positions are for ``EventLog.after`` alone: an engine in partitions needs more than 64 bits, and leaves gaps.
+    """
 
     position: int
     at: float
@@ -34,5 +37,8 @@ class EventLog(Protocol):
     """Appended to by the turn store, inside its own steps."""
 
     async def after(self, position: int, limit: int) -> tuple[Event, ...]:
-        """Up to ``limit`` events behind ``position`` (0: from the start), oldest first."""
+        """Up to ``limit`` events behind ``position`` (0: from the start), oldest first.
+
+        An engine in partitions promises the order only within each conversation, and every event once.
+        """
         ...

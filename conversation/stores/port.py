@@ -102,7 +102,9 @@ class TurnStore(Protocol):
         ...
 
     async def close_session(self, session: str) -> None:
-        """End the session; what it still holds is released. Closing twice is fine."""
+        """End the session; what it still holds is put back at the head, counting no crash, with
+        ``taken_over_at`` set. Closing twice is fine.
+        """
         ...
 
     async def admit(
@@ -125,6 +127,9 @@ class TurnStore(Protocol):
     async def claim(self, session: str, most: int) -> tuple[Claim, ...]:
         """Claim up to ``most`` ready conversations, longest ready first. None for a draining session.
         Raises SessionLostError, also for an expired one: it must renew first.
+
+        An engine in partitions keeps that order within each, and serves those with ready conversations in turn;
+        all of a bot's conversations are in one. The same holds for ``complete``.
         """
         ...
 
@@ -136,8 +141,8 @@ class TurnStore(Protocol):
         """End the turn with its outcome and free the slot for the longest-ready conversation, whose claim is
         returned (None: nothing is ready, or the session may not claim).
 
-        A conversation with further turns queues up behind those that are ready already. Of the transcript the
-        newest ``keep_turns`` turns are kept. Completing again is harmless and returns None. Raises
+        A conversation with further turns queues up behind those that are ready already. An answer is
+        appended to the transcript, of which the newest ``keep_turns`` turns are kept. Completing again is harmless and returns None. Raises
         ClaimLostError.
         """
         ...

@@ -88,6 +88,7 @@ class ReferenceTurns:
     async def close_session(self, session: str) -> None:
         for key, conversation in self._conversations.items():
             if conversation.owner == session:
+                conversation.taken_over_at = self._clock.now()
                 self._put_back(key, "turn.released")
         self._sessions.pop(session, None)
 
@@ -140,12 +141,10 @@ class ReferenceTurns:
         turn = conversation.queue.popleft()
         conversation.owner = conversation.taken_over_at = None
         conversation.completed_epoch = claim.epoch
-        entries = [Entry("user", turn.message.text)]
         if final.answer:
-            entries.append(Entry("assistant", final.answer))
-        said = self.said.setdefault(claim.key, [])
-        said.append(tuple(entries))
-        del said[:-keep_turns]
+            said = self.said.setdefault(claim.key, [])
+            said.append((Entry("user", turn.message.text), Entry("assistant", final.answer)))
+            del said[:-keep_turns]
         reason = final.outcome.reason
         if final.outcome.kind == "dead" and reason is not None:
             self._dead.append(DeadLetter(claim.key, turn.message, reason, self._clock.now()))

@@ -10,5 +10,7 @@ from conversation.providers.port import Entry
 
 class Transcripts(Protocol):
     async def recent(self, key: ConversationKey, turns: int) -> tuple[Entry, ...]:
-        """The entries of the newest ``turns`` turns, oldest first. A turn without an answer has one entry."""
+        """Question and answer of the newest ``turns`` turns, oldest first. Only answered turns are kept: what was
+        refused, or made the model fail, is not shown to it again.
+        """
         ...

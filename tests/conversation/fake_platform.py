@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
@@ -34,20 +35,32 @@ class FakePlatform:
         self.limit = limit
         self.interval = interval
         self.messages: list[Visible] = []
+        self._refs = itertools.count()
         self.trouble: dict[str, list[DeliveryError]] = {}
         self.trouble_after: dict[str, list[DeliveryError]] = {}
         self.lookups: list[tuple[float, str]] = []
         self.seconds_per_call = 0.0
+        self.seconds_to_answer = 0.0
 
     def cut(self, text: str) -> tuple[str, str] | None:
         return (text[: self.limit], text[self.limit :]) if len(text) > self.limit else None
 
     async def open(self, part: PartRequest, text: str) -> LivePart:
-        await self.meets("open")
-        visible = Visible(f"ref{len(self.messages)}", part.id, "")
-        self.messages.append(visible)
-        self.change(visible, text)
-        self.after("open")
+        await lease.before_write(10.0)
+        if self.trouble.get("open"):
+            raise self.trouble["open"].pop(0)
+        visible = Visible(f"ref{next(self._refs)}", part.id, "")
+        arrived = asyncio.Event()
+
+        def arrive() -> None:
+            self.messages.append(visible)
+            self.change(visible, text)
+            arrived.set()
+
+        # Whoever gives up waiting does not stop what is on its way.
+        asyncio.get_running_loop().call_later(self.seconds_per_call, arrive)
+        await arrived.wait()
+        await self.answer("open")
         await part.save(visible.ref)
         return self._live(visible)
 
@@ -71,7 +84,9 @@ class FakePlatform:
         if self.trouble.get(call):
             raise self.trouble[call].pop(0)
 
-    def after(self, call: str) -> None:
+    async def answer(self, call: str) -> None:
+        """The call has taken effect; its caller learns of it later, or never."""
+        await asyncio.sleep(self.seconds_to_answer)
         if self.trouble_after.get(call):
             raise self.trouble_after[call].pop(0)
 
@@ -111,7 +126,7 @@ class _FakePart:
         assert self._visible.writer is self, "an earlier attempt wrote over a later one"
         if text != self._visible.text:
             self._platform.change(self._visible, text)
-        self._platform.after(call)
+        await self._platform.answer(call)
 
 
 Script = Callable[[Prompt], AsyncGenerator[str, None]]

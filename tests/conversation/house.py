@@ -44,6 +44,7 @@ class House:
         return Directory(
             self.store,
             actor.run,
+            self.clock,
             max_replies=self.max_replies,
             machine_time=lambda: asyncio.get_running_loop().time(),
         )

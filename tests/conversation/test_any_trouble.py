@@ -8,6 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conversation.outbound import DeliveryDelayedError, DeliveryError, DeliveryUnknownError
+from conversation.providers.port import ProviderError
+from conversation.texts import notice
+from conversation.turn import Reason
 from tests import virtual_time
 from tests.conversation.fake_platform import FakePlatform, says
 from tests.conversation.house import House
@@ -29,7 +32,7 @@ TROUBLE = st.dictionaries(
 LOST_ANSWERS = st.lists(st.booleans(), max_size=2)
 
 
-@settings(max_examples=300)
+@settings(max_examples=500)
 @given(
     pieces=PIECES,
     opens_early=st.booleans(),
@@ -37,7 +40,9 @@ LOST_ANSWERS = st.lists(st.booleans(), max_size=2)
     seconds_per_call=st.sampled_from((0.0, 0.2, 1.3)),
     trouble=TROUBLE,
     lost=LOST_ANSWERS,
-    deaths=st.lists(st.floats(0.0, 20.0), max_size=3),
+    seconds_to_answer=st.sampled_from((0.0, 0.4, 2.0)),
+    model_fails=st.booleans(),
+    deaths=st.lists(st.tuples(st.floats(0.0, 20.0), st.booleans()), max_size=3),
 )
 def test_each_message_gets_one_complete_answer_in_order(
     pieces: list[tuple[str, float]],
@@ -46,21 +51,27 @@ def test_each_message_gets_one_complete_answer_in_order(
     seconds_per_call: float,
     trouble: dict[str, list[str]],
     lost: list[bool],
-    deaths: list[float],
+    seconds_to_answer: float,
+    model_fails: bool,
+    deaths: list[tuple[float, bool]],
 ) -> None:
-    """``lost``: sends whose answer was lost, having arrived (True) or not. ``deaths``: seconds of each life."""
+    """``lost``: sends whose answer was lost, having arrived (True) or not. ``deaths``: seconds of each life, and
+    whether it ends in a hurried drain instead of a crash.
+    """
     platform = FakePlatform(opens_early=opens_early, limit=limit)
     platform.seconds_per_call = seconds_per_call
+    platform.seconds_to_answer = seconds_to_answer
     for call, kinds in trouble.items():
         platform.trouble[call] = [error for kind in kinds if (error := before(kind))]
     for arrived in lost:
         where = platform.trouble_after if arrived else platform.trouble
         where.setdefault("open", []).append(DeliveryUnknownError("timed out"))
     answer = "x" + "".join(text for text, _ in pieces)
-    house = House(says("x", *(item for piece in pieces for item in piece)), platform)
+    end = (ProviderError(Reason.MODEL_ERROR, "cut off"),) if model_fails else ()
+    house = House(says("x", *(item for piece in pieces for item in piece), *end), platform)
 
     async def story() -> None:
-        for life, seconds in enumerate((*deaths, None)):
+        for life, (seconds, drained) in enumerate((*deaths, (None, False))):
             async with house.running():
                 if life == 0:
                     await house.say(message("one"))
@@ -69,10 +80,22 @@ def test_each_message_gets_one_complete_answer_in_order(
                     await house.quiet()
                 else:
                     await asyncio.sleep(seconds)
+                    if drained:
+                        await house.directory.drain(0.3)
 
     virtual_time.run(story())
-    assert house.outcomes == ["answered", "answered"]
+    assert house.outcomes == ["model_error" if model_fails else "answered"] * 2
     assert not any(visible.growing for visible in platform.messages)
     shown = [visible.text for visible in platform.messages]
-    half = len(shown) // 2
-    assert ["".join(shown[:half]), "".join(shown[half:])] == [answer, answer]
+    assert model_fails or len(shown) == 2 * _parts(platform, answer)
+    told = [answer + (_apology(said) if model_fails else "") for said in ("one", "two")]
+    assert "".join("".join(shown).split()) == "".join("".join(told).split()), "each letter once, in order"
+
+
+def _apology(said: str) -> str:
+    return notice(Reason.MODEL_ERROR, "en", message(said).turn_id[:8])
+
+
+def _parts(platform: FakePlatform, text: str) -> int:
+    halves = platform.cut(text)
+    return 1 if halves is None else 1 + _parts(platform, halves[1])

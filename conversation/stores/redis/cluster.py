@@ -122,5 +122,5 @@ class _Subscriber(PubSub):
         self._client = client
 
     async def aclose(self) -> None:
-        await super().aclose()
+        await super().aclose()  # type: ignore[no-untyped-call]  # the driver leaves it untyped
         await self._client.aclose()

@@ -164,11 +164,9 @@ local function open_session(keys, args)
   return name
 end
 
--- args: time session known ('1': it must be known here). Reaps all other sessions.
--- Gives 'session-lost' or the number of turns taken over.
-local function take_over(keys, args)
+-- args: time session. Reaps all other sessions; gives the number of turns taken over.
+local function take_over_here(keys, args)
   local tag, _, at = keys[1], time(args[1])
-  if args[3] == '1' and not lease(tag, args[2]) then return 'session-lost' end
   local others = redis.call('ZRANGE', tag .. ':sessions', 0, -1)
   table.sort(others)
   local taken = 0
@@ -177,6 +175,12 @@ local function take_over(keys, args)
   end
   if taken > 0 then wake(tag) end
   return taken
+end
+
+-- The same in partition 0, where every session is known: gives 'session-lost' if it is not.
+local function take_over(keys, args)
+  if not lease(keys[1], args[2]) then return 'session-lost' end
+  return take_over_here(keys, args)
 end
 
 -- args: time session entering, then key and epoch of each claim that its process knows of.
@@ -210,7 +214,10 @@ local function close_session(keys, args)
   local tag, session, _, at = keys[1], args[2], time(args[1])
   local held = redis.call('ZRANGE', tag .. ':running:' .. session, 0, -1)
   forget_session(tag, session)
-  for _, key in ipairs(held) do put_back(tag, at, key, 'turn.released') end
+  for _, key in ipairs(held) do
+    redis.call('HSET', conversation(tag, key), 'taken_over_at', at)
+    put_back(tag, at, key, 'turn.released')
+  end
   if #held > 0 then wake(tag) end
   return 'ok'
 end
@@ -280,8 +287,10 @@ local function complete(keys, args)
   redis.call('HDEL', c, 'owner', 'taken_over_at', 'attempt', 'crashes', 'failures', 'delivery')
   redis.call('HSET', c, 'completed_epoch', epoch)
   redis.call('ZREM', tag .. ':running:' .. session, key)
-  redis.call('RPUSH', tag .. ':said:' .. key, args[7])
-  redis.call('LTRIM', tag .. ':said:' .. key, -tonumber(args[6]), -1)
+  if args[7] ~= '' then
+    redis.call('RPUSH', tag .. ':said:' .. key, args[7])
+    redis.call('LTRIM', tag .. ':said:' .. key, -tonumber(args[6]), -1)
+  end
   if args[9] ~= '' then
     local message = string.sub(head, string.find(head, '\n', 1, true) + 1)
     redis.call('RPUSH', tag .. ':dead', key .. ' ' .. args[9] .. ' ' .. at .. '\n' .. message)
@@ -405,6 +414,7 @@ end
 
 redis.register_function('@LIBRARY@_open_session', open_session)
 redis.register_function('@LIBRARY@_take_over', take_over)
+redis.register_function('@LIBRARY@_take_over_here', take_over_here)
 redis.register_function('@LIBRARY@_renew', renew)
 redis.register_function('@LIBRARY@_drain', drain)
 redis.register_function('@LIBRARY@_close_session', close_session)

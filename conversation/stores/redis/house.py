@@ -19,9 +19,7 @@ class House:
     async def join(self) -> None:
         """Raises StoreUnavailableError if the namespace was made for something else."""
         home, count = self.partitions.home, self.partitions.count
-        layout, partitions = map(
-            int, await self._batching.call("join_house", home, LAYOUT, count, durable=True)
-        )
+        layout, partitions = map(int, await self._batching.call("join_house", home, LAYOUT, count))
         if layout != LAYOUT:
             raise StoreUnavailableError(
                 f"the namespace was made by another Turnkeeper (layout {layout}, this one knows {LAYOUT});"

@@ -65,6 +65,10 @@ class Sessions:
     def closed(self, name: str) -> None:
         self._sessions.pop(name, None)
 
+    def alone(self, name: str) -> None:
+        """All others were reaped."""
+        self._sessions = {name: self._sessions[name]}
+
     def lost(self, name: str) -> SessionLostError:
         self.closed(name)
         return SessionLostError("the session was reaped or closed")

@@ -30,9 +30,7 @@ class RedisTranscripts:
         entries: list[Entry] = []
         for said in await self._batching.run(tag, "LRANGE", f"{tag}:said:{key}", -turns, -1):
             question, answer = orjson.loads(said)
-            entries.append(Entry("user", question))
-            if answer is not None:
-                entries.append(Entry("assistant", answer))
+            entries += (Entry("user", question), Entry("assistant", answer))
         return tuple(entries)
 
 

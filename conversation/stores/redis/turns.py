@@ -17,7 +17,7 @@ from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.lease import boottime
 from conversation.messages import InboundMessage
-from conversation.stored import stored_delivery, stored_message
+from conversation.stored import UnreadableRecordError, stored_delivery, stored_message
 from conversation.stores.port import (
     Admission,
     ClaimLostError,
@@ -50,17 +50,17 @@ class RedisTurns:
         return name
 
     async def take_over(self, session: str) -> int:
-        mine = self._sessions.known(session)
+        self._sessions.known(session)
         await self._house.refresh()
-        replies = await asyncio.gather(
-            *(
-                self._call("take_over", partition, session, int(partition in mine.entered))
-                for partition in self._partitions.used
-            )
-        )
-        if b"session-lost" in replies:
+        at_home = await self._call("take_over", HOME, session)
+        if at_home == b"session-lost":
             raise self._sessions.lost(session)
-        return sum(replies)
+        elsewhere = [partition for partition in self._partitions.used if partition != HOME]
+        taken = await asyncio.gather(
+            *(self._call("take_over_here", partition, session) for partition in elsewhere)
+        )
+        self._sessions.alone(session)
+        return at_home + sum(taken)
 
     async def renew(self, session: str, held: Collection[Claim]) -> tuple[Claim, ...]:
         mine, asked_at = self._sessions.known(session), self._sessions.now()
@@ -78,7 +78,7 @@ class RedisTurns:
         mine.renewed_at = asked_at
         for partition in known:
             mine.enter(partition)
-        return tuple(_claim(row, session) for rows in replies for row in rows)
+        return await self._readable([row for rows in replies for row in rows], session)
 
     async def drain(self, session: str) -> None:
         mine = self._sessions.known(session)
@@ -165,7 +165,7 @@ class RedisTurns:
                 claim,
                 int(hand_over),
                 keep_turns,
-                orjson.dumps((claim.turn.message.text, final.answer or None)),
+                orjson.dumps((claim.turn.message.text, final.answer)) if final.answer else "",
                 reason or final.outcome.kind,
                 reason if final.outcome.kind == "dead" else "",
                 durable=True,
@@ -175,9 +175,9 @@ class RedisTurns:
             return None
         ready, *claims = reply
         self._partitions.now_ready(partition, ready)
-        if claims:
+        if following := await self._readable(claims, claim.session):
             self._partitions.served(partition)
-            return _claim(claims[0], claim.session)
+            return following[0]
         return await self._claim_next(claim.session, but=partition if hand_over else None)
 
     async def retry(self, claim: Claim, delay: float) -> None:
@@ -189,12 +189,11 @@ class RedisTurns:
 
     async def tick(self, limit: int) -> bool:
         partitions = self._partitions.used
-        _, *replies = await asyncio.gather(
-            self._house.refresh(), *(self._call("tick", partition, limit) for partition in partitions)
-        )
-        for partition, (_, ready) in zip(partitions, replies, strict=True):
-            self._partitions.now_ready(partition, ready)
-        return any(became for became, _ in replies)
+        ticks = [self._call("tick", partition, limit) for partition in partitions]
+        _, *replies = await asyncio.gather(self._house.refresh(), *map(_unless_away, ticks))
+        for partition, reply in zip(partitions, replies, strict=True):
+            self._partitions.now_ready(partition, reply[1] if reply else 0)
+        return any(reply and reply[0] for reply in replies)
 
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
         lists = await asyncio.gather(
@@ -203,24 +202,22 @@ class RedisTurns:
                 for tag in map(self._partitions.tag, self._partitions.used)
             )
         )
-        letters = [_dead_letter(letter) for letters in lists for letter in letters]
+        letters = [letter for rows in lists for row in rows if (letter := _dead_letter(row)) is not None]
         return tuple(sorted(letters, key=lambda letter: letter.at))
 
     async def _count_ready(self, session: str) -> None:
         """Ask all partitions in use at once. Raises SessionLostError as ``claim`` does."""
-        home, *others = self._partitions.used
-        known, _, at_home, *elsewhere = await asyncio.gather(
-            self._call("claim", home, session, "", 0),
-            self._house.refresh(),
-            *(
-                self._batching.run(tag, "ZCARD", f"{tag}:ready")
-                for tag in map(self._partitions.tag, (home, *others))
-            ),
+        partitions = self._partitions.used
+        counts = [
+            self._batching.run(tag, "ZCARD", f"{tag}:ready") for tag in map(self._partitions.tag, partitions)
+        ]
+        known, _, *ready = await asyncio.gather(
+            self._call("claim", HOME, session, "", 0), self._house.refresh(), *map(_unless_away, counts)
         )
         if known == b"session-lost":
             raise SessionLostError("the session is gone, or its lease has expired: renew it first")
-        for partition, ready in zip((home, *others), (at_home, *elsewhere), strict=True):
-            self._partitions.now_ready(partition, ready)
+        for partition, conversations in zip(partitions, ready, strict=True):
+            self._partitions.now_ready(partition, conversations or 0)
 
     async def _claim_in(self, partition: int, mine: Session, most: int) -> tuple[Claim, ...]:
         if mine.draining:
@@ -230,7 +227,20 @@ class RedisTurns:
         if rows == b"session-lost":
             raise SessionLostError("the session is gone, or its lease has expired: renew it first")
         mine.enter(partition)
-        return tuple(_claim(row, mine.name) for row in rows)
+        return await self._readable(rows, mine.name)
+
+    async def _readable(self, rows: Sequence[Sequence[bytes]], session: str) -> tuple[Claim, ...]:
+        """The claims granted. A turn whose message is damaged becomes a dead letter instead."""
+        claims = []
+        for row in rows:
+            try:
+                claims.append(_claim(row, session))
+            except UnreadableRecordError:
+                key, epoch = row[:2]
+                partition = self._partitions.of(ConversationKey.parse(key.decode()))
+                bury = (0, 1, "", Reason.MALFORMED, Reason.MALFORMED)
+                await self._call("complete", partition, session, key, epoch, *bury, durable=True)
+        return tuple(claims)
 
     async def _claim_next(self, session: str, *, but: int | None) -> Claim | None:
         """For a freed slot: the claim of the next partition in turn. Whatever goes wrong, there is a next sweep."""
@@ -261,6 +271,14 @@ class RedisTurns:
         )
 
 
+async def _unless_away(asked: asyncio.Future[Any]) -> Any:  # as the store answered
+    """None where the node is away: a cluster's other partitions go on."""
+    try:
+        return await asked
+    except StoreUnavailableError:
+        return None
+
+
 def _held(reply: object) -> Any:  # as the function answered
     if reply == b"claim-lost":
         raise ClaimLostError("somebody else holds this conversation now")
@@ -271,14 +289,19 @@ def _claim(row: Sequence[bytes], session: str) -> Claim:
     key, epoch, taken_over_at, attempt, crashes, failures, delivery, head = row
     facts, _, message = head.partition(b"\n")
     _, admitted_at, refusal = facts.split(b" ")
+    try:
+        reason = Reason(refusal.decode()) if refusal else None
+        progress = stored_delivery.read(delivery) if delivery else Delivery()
+    except (UnreadableRecordError, ValueError):  # ValueError: a reason that a later version knows
+        progress, reason = Delivery(), Reason.MALFORMED
     turn = Turn(
-        message=stored_message.read(message),
-        admitted_at=float(admitted_at),
-        refusal=Reason(refusal.decode()) if refusal else None,
-        attempt=int(attempt),
-        crashes=int(crashes),
-        failures=int(failures),
-        delivery=stored_delivery.read(delivery) if delivery else Delivery(),
+        stored_message.read(message),
+        float(admitted_at),
+        reason,
+        int(attempt),
+        int(crashes),
+        int(failures),
+        progress,
     )
     return Claim(
         ConversationKey.parse(key.decode()),
@@ -289,7 +312,12 @@ def _claim(row: Sequence[bytes], session: str) -> Claim:
     )
 
 
-def _dead_letter(row: bytes) -> DeadLetter:
-    facts, _, message = row.partition(b"\n")
+def _dead_letter(row: bytes) -> DeadLetter | None:
+    """None where the message is damaged: it is there to be looked at with Redis' own tools."""
+    facts, _, record = row.partition(b"\n")
     key, reason, at = facts.decode().split(" ")
-    return DeadLetter(ConversationKey.parse(key), stored_message.read(message), Reason(reason), float(at))
+    try:
+        message = stored_message.read(record)
+    except UnreadableRecordError:
+        return None
+    return DeadLetter(ConversationKey.parse(key), message, Reason(reason), float(at))

@@ -157,10 +157,10 @@ def current_claim(db: sqlite3.Connection, conversation: int) -> Claim:
         " WHERE conversation = ? ORDER BY seq LIMIT 1",
         (conversation,),
     ).fetchone()
-    reason = Reason(refusal) if refusal else None
     try:
+        reason = Reason(refusal) if refusal else None
         progress = stored_delivery.read(delivery) if delivery else Delivery()
-    except UnreadableRecordError:
+    except (UnreadableRecordError, ValueError):  # ValueError: a reason that a later version knows
         progress, reason = Delivery(), Reason.MALFORMED
     turn = Turn(stored_message.read(message), admitted_at, reason, attempt, crashes, failures, progress)
     return Claim(ConversationKey.parse(key), turn, epoch, str(owner), taken_over_at)
@@ -191,7 +191,7 @@ def reap(db: sqlite3.Connection, session: int, now: float) -> int:
 
 
 def append_said(
-    db: sqlite3.Connection, conversation: int, question: str, answer: str | None, keep_turns: int
+    db: sqlite3.Connection, conversation: int, question: str, answer: str, keep_turns: int
 ) -> None:
     (seq,) = db.execute(
         "SELECT coalesce(max(seq), 0) + 1 FROM said WHERE conversation = ?", (conversation,)

@@ -49,7 +49,7 @@ CREATE TABLE said (
     conversation  INTEGER NOT NULL,
     seq           INTEGER NOT NULL,
     question      TEXT NOT NULL,
-    answer        TEXT,
+    answer        TEXT NOT NULL,
     PRIMARY KEY (conversation, seq)
 ) WITHOUT ROWID;
 

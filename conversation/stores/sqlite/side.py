@@ -25,9 +25,7 @@ class SqliteTranscripts:
             ).fetchall()
             entries: list[Entry] = []
             for question, answer in reversed(rows):
-                entries.append(Entry("user", question))
-                if answer is not None:
-                    entries.append(Entry("assistant", answer))
+                entries += (Entry("user", question), Entry("assistant", answer))
             return tuple(entries)
 
         return await self._writer.run(step)

@@ -1,4 +1,4 @@
-"""The turn store in SQLite. Each operation is one step of the writer's thread, so it is atomic by itself.
+"""The turn store in SQLite. Each operation is one step of the writer, so it is atomic by itself.
 
 A step that refuses (ClaimLostError, SessionLostError) does so before its first write. ``rows.py`` holds the
 statements that several operations share.
@@ -67,8 +67,10 @@ class SqliteTurns:
 
     async def close_session(self, session: str) -> None:
         def step(db: sqlite3.Connection) -> None:
+            now = self._clock.now()
             for conversation in rows.owned_by(db, session):
-                rows.put_back(db, conversation, "turn.released", self._clock.now())
+                db.execute("UPDATE conversation SET taken_over_at = ? WHERE id = ?", (now, conversation))
+                rows.put_back(db, conversation, "turn.released", now)
             db.execute("DELETE FROM session WHERE id = ?", (session,))
 
         await self._writer.run(step)
@@ -140,7 +142,7 @@ class SqliteTurns:
         await self._writer.run(step)
 
     async def complete(self, claim: Claim, final: Final, *, keep_turns: int) -> Claim | None:
-        outcome, answer = final.outcome, final.answer or None
+        outcome, answer = final.outcome, final.answer
 
         def step(db: sqlite3.Connection) -> Claim | None:
             now = self._clock.now()
@@ -153,7 +155,8 @@ class SqliteTurns:
                 " queued = queued - 1 WHERE id = ? RETURNING queued",
                 (conversation,),
             ).fetchone()
-            rows.append_said(db, conversation, claim.turn.message.text, answer, keep_turns)
+            if answer:
+                rows.append_said(db, conversation, claim.turn.message.text, answer, keep_turns)
             if outcome.kind == "dead":
                 assert outcome.reason is not None
                 message = stored_message.write(claim.turn.message)

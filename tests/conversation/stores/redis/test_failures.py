@@ -12,6 +12,7 @@ from conversation.stores.port import SessionLostError, StoreUnavailableError
 from conversation.stores.redis import Login, RedisStore
 from conversation.stores.redis.batching import BATCH, Batching
 from conversation.stores.redis.library import Library
+from conversation.turn import Reason
 from tests.conversation.made_up import answered, key, message
 from tests.conversation.stores import servers
 from tests.conversation.stores.servers import ServerProcess, free_port
@@ -274,6 +275,34 @@ async def test_two_versions_of_the_functions_stand_side_by_side(server: ServerPr
     ).status == "duplicate"
     for store in (old, new):
         await store.close()
+
+
+async def test_a_damaged_message_becomes_a_dead_letter_and_the_rest_goes_on(
+    store: RedisStore, admin: Redis
+) -> None:
+    session = await store.turns.open_session()
+    for text in ("damaged", "sound"):
+        await store.turns.admit(message(text), session=session, may_claim=False, max_queued=9)
+    (queue,) = admin.keys("*:queue:*")
+    facts = admin.lindex(queue, 0).partition("\n")[0]
+    admin.lset(queue, 0, facts + "\nwhat is this")
+    assert await store.turns.claim(session, 9) == ()
+    (claim,) = await store.turns.claim(session, 9)
+    assert claim.turn.message.text == "sound"
+    assert await store.turns.renew(session, (claim,)) == ()
+    told = [(event.kind, event.detail) for event in await store.events.after(0, 9)]
+    assert ("turn.completed", "malformed") in told
+    assert admin.llen(queue.replace(f":queue:{claim.key}", ":dead")) == 1
+    assert await store.turns.dead_letters() == ()
+
+
+async def test_a_damaged_delivery_ends_its_turn_with_a_notice(store: RedisStore, admin: Redis) -> None:
+    session = await store.turns.open_session()
+    await store.turns.admit(message(), session=session, may_claim=False, max_queued=9)
+    (conversation,) = admin.keys("*:conversation:*")
+    admin.hset(conversation, "delivery", "what is this")
+    (claim,) = await store.turns.claim(session, 9)
+    assert claim.turn.refusal is Reason.MALFORMED
 
 
 async def test_what_belongs_to_no_conversation_that_waits_expires(store: RedisStore, admin: Redis) -> None:

@@ -102,10 +102,8 @@ async def test_what_no_replica_confirmed_is_not_accepted_and_sent_again_it_is_a_
 
 async def test_replicated_without_a_replica_is_told_at_the_start() -> None:
     alone = server()
-    store = RedisStore(alone.url, durability="replicated")
-    with pytest.raises(StoreUnavailableError, match="durability unmet"):
-        await store.open()
-    await store.close()
+    async with opened(RedisStore(alone.url, durability="replicated")) as store:
+        assert any("no replica is connected" in warning for warning in store.warnings)
     alone.remove()
 
 
@@ -141,6 +139,37 @@ async def test_in_a_cluster_a_lost_node_stops_its_own_bots_until_its_replica_has
         cluster.primaries[0].kill()
         assert (await until_admitted(store, session, "while it is away", bot=elsewhere)).status == "accepted"
         assert (await until_admitted(store, session, "after", bot=on_first)).status == "accepted"
+    cluster.remove()
+
+
+async def test_while_a_slot_moves_its_conversations_are_refused_and_nothing_is_split() -> None:
+    """A function that ran between two keys' moves would see half of a conversation."""
+    cluster = Cluster()
+    source, target = cluster.primaries[:2]
+    partitions = Partitions("turnkeeper", 64)
+    bot, _ = _bots_on_and_off(source, partitions)
+    slot = int(str(source.ask("CLUSTER", "KEYSLOT", partitions.tag(partitions.of(key(bot=bot))))))
+    async with opened(RedisStore(cluster.url)) as store:
+        session = await store.turns.open_session()
+        assert (await admit(store, session, "before", bot=bot)).status == "accepted"
+        ids = {node: str(node.ask("CLUSTER", "MYID")) for node in (source, target)}
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source])
+        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
+        keys = source.ask("CLUSTER", "GETKEYSINSLOT", slot, 100)
+        assert isinstance(keys, list)
+        for moved in keys:
+            with pytest.raises(StoreUnavailableError, match="being moved"):
+                await admit(store, session, "meanwhile", bot=bot)
+            source.ask("MIGRATE", "127.0.0.1", target.port, moved, 0, 5000)
+        for node in (target, source):
+            node.ask("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
+        assert (await until_admitted(store, session, "after", bot=bot)).status == "accepted"
+        assert (await admit(store, session, "before", bot=bot)).status == "duplicate"
+        (claim,) = await store.turns.claim(session, 9)
+        assert claim.turn.message.text == "before"
+        following = await store.turns.complete(claim, answered("ok"), keep_turns=9)
+        assert following is not None
+        assert following.turn.message.text == "after"
     cluster.remove()
 
 
