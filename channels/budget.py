@@ -7,7 +7,8 @@ Invariants:
   leave a share of the bucket to them;
 - among calls of one urgency the order is first come, first served: with n replies streaming, each gets every
   n-th permit, so the update interval stretches by itself;
-- after ``Retry-After`` nobody calls the method until that time is over.
+- after ``Retry-After`` nobody calls the method until that time is over; if that is long, urgent calls are told
+  so instead of waiting.
 """
 
 from __future__ import annotations
@@ -15,8 +16,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from conversation.outbound import DeliveryDelayedError
+
 RESERVED_FOR_URGENT = 0.2
 """Share of the bucket that partial updates never use."""
+
+LONGEST_WAIT = 30.0
+"""Seconds of ``Retry-After`` that an urgent call waits for here, its reply keeping a slot that others need."""
 
 _ROUNDING = 1e-9
 """What a refill computed in floating point may lack of a whole permit."""
@@ -36,8 +42,13 @@ class Limit:
         self._timer: asyncio.TimerHandle | None = None
 
     async def take(self, *, urgent: bool) -> None:
-        """Return when the call may be made. Cancelling gives the permit back."""
+        """Return when the call may be made. Cancelling gives the permit back.
+
+        Raises DeliveryDelayedError for an urgent call while the platform does not want any for long.
+        """
         loop = asyncio.get_running_loop()
+        if urgent and self._closed_until - loop.time() > LONGEST_WAIT:
+            raise self._closed()
         permit: asyncio.Future[None] = loop.create_future()
         (self._urgent if urgent else self._partial).append(permit)
         self._grant()
@@ -67,6 +78,10 @@ class Limit:
         self._refill(now)
         self._level = min(self._level, 1.0)
         self._closed_until = max(self._closed_until, now + seconds)
+        if self._closed_until - now > LONGEST_WAIT:
+            for waiting in self._urgent:
+                if not waiting.done():
+                    waiting.set_exception(self._closed())
         self._grant()
 
     def interval(self, shortest: float, sharing: int) -> float:
@@ -77,6 +92,10 @@ class Limit:
         self._refill(asyncio.get_running_loop().time())
         scarcity = 1 - self._level / self._burst
         return max(shortest, sharing / self._rate * scarcity)
+
+    def _closed(self) -> DeliveryDelayedError:
+        remaining = self._closed_until - asyncio.get_running_loop().time()
+        return DeliveryDelayedError("the platform asked to wait", remaining)
 
     def _waiting_for_platform(self) -> bool:
         return asyncio.get_running_loop().time() < self._closed_until

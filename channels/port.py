@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from conversation.messages import InboundMessage, Locale
 from conversation.outbound import Outbound
+from conversation.texts import locale_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,10 @@ class ChannelPolicy:
     respond_to: Literal["mentions", "all"] = "mentions"
     stream: bool = True
     locale: Literal["auto"] | Locale = "auto"
+
+    def language_of(self, text: str) -> Locale:
+        """Of notices to somebody who wrote this."""
+        return locale_of(text) if self.locale == "auto" else self.locale
 
 
 @dataclass(frozen=True, slots=True)

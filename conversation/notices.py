@@ -20,6 +20,9 @@ WAITING = 200
 AT_ONCE = 8
 """Notices under way at once, so that one platform that hangs does not hold up the others."""
 
+PATIENCE = 30.0
+"""Seconds that a notice may take, so that one workspace at its limit does not keep the others waiting."""
+
 _log = structlog.get_logger()
 
 
@@ -47,10 +50,13 @@ class Notices:
             text = notice(reason, message.locale, message.turn_id[:8])
             request = PartRequest(message.address, part_id(message.turn_id, 0), 1, _keep_nothing)
             try:
-                part = await outbound.open(request, text)
-                await part.close(text)
-            except DeliveryError as error:
+                async with asyncio.timeout(PATIENCE):
+                    part = await outbound.open(request, text)
+                    await part.close(text)
+            except (DeliveryError, TimeoutError) as error:
                 _log.warning("notice not delivered", turn=message.turn_id, reason=reason, cause=str(error))
+            except Exception:  # noqa: BLE001 - the boundary of a courtesy: a bug in one must not end the process
+                _log.exception("notice broke", turn=message.turn_id)
 
 
 async def _keep_nothing(_ref: str) -> None:

@@ -73,6 +73,10 @@ def _serve(settings: Settings) -> int:
         for trouble in troubles.exceptions:
             sys.stderr.write(f"turnkeeper: {trouble}\n")
         code = 1
+    except* Exception as bugs:  # noqa: BLE001 - the last boundary: a traceback would quote messages
+        for bug in bugs.exceptions:
+            structlog.get_logger().critical("gateway broke", exc_info=bug)
+        code = 1
     return code
 
 

@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 
 from gateway.settings import Settings
+from gateway.telemetry import report_to_log
 from gateway.wiring import Gateway, build
 
 _log = structlog.get_logger()
@@ -29,6 +30,7 @@ async def serve(settings: Settings) -> None:
     async with build(settings) as gateway:
         stop, hurry = asyncio.Event(), asyncio.Event()
         _listen_for_signals(stop, hurry)
+        report_to_log(asyncio.get_running_loop())
         started = asyncio.Event()
         background = asyncio.create_task(gateway.background(started), name="background")
         try:

@@ -6,12 +6,16 @@ their message, because a library's message may quote what it was given.
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import contextlib
 import logging
+import queue
 import sys
+import threading
 import traceback
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -20,9 +24,18 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 _FRAMES = 8
 """Innermost frames of an exception that are logged."""
 
+WAITING = 10_000
+"""Log lines that may wait to be written; further ones are dropped."""
+
+CLOSING_PATIENCE = 2.0
+"""Seconds in which the last lines have to be written when the process ends."""
+
+_log = structlog.get_logger()
+
 
 def configure(stream: TextIO = sys.stdout) -> None:
     """Set up logging for this process; libraries that use the standard library's logging are included."""
+    lines = _Lines(stream)
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -36,26 +49,57 @@ def configure(stream: TextIO = sys.stdout) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_: _Lines(stream),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(lines)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
 class _Lines:
-    """Writes each line, or drops it: a log that cannot be written must not stop a message."""
+    """Writes lines in a thread of its own, or drops them: a log that nobody reads, or that cannot be written,
+    must not stop a message.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._waiting: queue.Queue[str | None] = queue.Queue(WAITING)
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+        atexit.register(self._close)
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(queue.Full):
+            self._waiting.put_nowait(text)
+
+    def flush(self) -> None:
+        """For logging.StreamHandler: the thread flushes."""
 
     def msg(self, line: str) -> None:
-        with contextlib.suppress(OSError):
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
+        self.write(f"{line}\n")
 
     debug = info = warning = error = critical = msg
+
+    def _run(self) -> None:
+        while (text := self._waiting.get()) is not None:
+            with contextlib.suppress(OSError):
+                self._stream.write(text)
+                self._stream.flush()
+
+    def _close(self) -> None:
+        with contextlib.suppress(queue.Full):
+            self._waiting.put_nowait(None)
+            self._thread.join(timeout=CLOSING_PATIENCE)
+
+
+def report_to_log(loop: asyncio.AbstractEventLoop) -> None:
+    """Let the loop report what nobody caught as the log allows it: asyncio's own report quotes the exception."""
+
+    def report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:  # Any: asyncio's own signature
+        _log.error("uncaught", cause=str(context["message"]), exc_info=context.get("exception"))
+
+    loop.set_exception_handler(report)
 
 
 def without_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -61,7 +61,11 @@ def test_channels_do_not_know_each_other(one: str, other: str) -> None:
 
 
 def test_only_stores_and_providers_import_drivers_in_the_core() -> None:
-    core = [module for module in modules("conversation") if module.parent.name not in {"sqlite", "redis", "providers"}]
+    core = [
+        module
+        for module in modules("conversation")
+        if module.parent.name not in {"sqlite", "redis", "providers"}
+    ]
     assert [
         f"{module.relative_to(ROOT)} imports {name}"
         for module in core

@@ -17,13 +17,12 @@ from channels.lark.events import (
 )
 from channels.port import ChannelPolicy, Ignored
 from conversation.keys import ConversationKey
-from conversation.messages import Address, InboundMessage, Locale, Sender
+from conversation.messages import Address, InboundMessage, Sender
 
 CHANNEL = "lark"
 
 _EVERYBODY = "@_all"
 _PLACEHOLDER = re.compile(r"(@_user_\d+|@_all)( ?)")
-_IDEOGRAPH = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _MICROSECONDS_FROM, _MILLISECONDS_FROM = 10**14, 10**11
 _LONGEST_TIME = 20
 
@@ -95,7 +94,7 @@ def normalise(  # noqa: PLR0911 -- one for each reason
         sender=Sender(open_id, sender.tenant_key or header.tenant_key),
         text=text,
         sent_at=sent_at,
-        locale=_locale(text) if policy.locale == "auto" else policy.locale,
+        locale=policy.language_of(text),
     )
 
 
@@ -160,7 +159,3 @@ def _seconds(time: str) -> float:
     if count >= _MICROSECONDS_FROM:
         return count / 1e6
     return count / 1e3 if count >= _MILLISECONDS_FROM else float(count)
-
-
-def _locale(text: str) -> Locale:
-    return "zh" if _IDEOGRAPH.search(text) else "en"

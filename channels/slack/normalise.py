@@ -6,21 +6,19 @@ Invariant: a message and its ``app_mention`` twin become equal messages, whichev
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 from channels.port import ChannelPolicy, Ignored
 from channels.slack.events import Envelope, MessageEvent
 from channels.slack.mrkdwn import mentions, readable
 from conversation.keys import ConversationKey
-from conversation.messages import Address, InboundMessage, Locale, Sender
+from conversation.messages import Address, InboundMessage, Sender
 
 _SUBTYPES_OF_PEOPLE = frozenset({None, "file_share", "thread_broadcast"})
 _OTHER_SUBTYPES = {"message_changed": "edited", "message_deleted": "deleted", "bot_message": "bot_message"}
 _CHANNEL_TYPES = frozenset({None, "im", "channel", "group", "mpim"})
 _MESSAGE_TYPES = frozenset({"message", "app_mention"})
 _SLACKBOT = "USLACKBOT"
-_IDEOGRAPH = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 
 
 def normalise(
@@ -86,11 +84,5 @@ def _message(
         sender=sender,
         text=text,
         sent_at=float(event.ts),
-        locale=_locale(policy, text),
+        locale=policy.language_of(text),
     )
-
-
-def _locale(policy: ChannelPolicy, text: str) -> Locale:
-    if policy.locale != "auto":
-        return policy.locale
-    return "zh" if _IDEOGRAPH.search(text) else "en"

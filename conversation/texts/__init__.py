@@ -5,9 +5,13 @@ A language is a module with a table; every table has every reason, which a test 
 
 from __future__ import annotations
 
+import re
+
 from conversation.messages import Locale
 from conversation.texts import en, zh
 from conversation.turn import Reason
+
+_IDEOGRAPH = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 _TABLES = {"en": en.NOTICES, "zh": zh.NOTICES}
 _REFERENCES = {"en": en.REFERENCE, "zh": zh.REFERENCE}
@@ -20,4 +24,4 @@ def notice(reason: Reason, locale: Locale, reference: str) -> str:
 
 def locale_of(text: str) -> Locale:
     """The language of a message, as far as notices go: Chinese if it has a Chinese character."""
-    return "zh" if any("\u4e00" <= character <= "\u9fff" for character in text) else "en"
+    return "zh" if _IDEOGRAPH.search(text) else "en"

@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
+
 from channels.budget import RESERVED_FOR_URGENT, Limit
+from conversation.outbound import DeliveryDelayedError
 from tests import virtual_time
 
 
@@ -108,6 +111,22 @@ def test_after_retry_after_nobody_calls_until_it_is_over() -> None:
         assert not limit.try_take()
         await limit.take(urgent=True)
         assert now() >= 7.0
+
+    timed(story)
+
+
+def test_a_long_retry_after_is_told_instead_of_waited_for() -> None:
+    async def story() -> None:
+        limit = Limit(rate=0.01, burst=1)
+        await limit.take(urgent=True)
+        waiting = asyncio.create_task(limit.take(urgent=True))
+        await asyncio.sleep(1.0)
+        limit.close_for(3600.0)
+        for call in (waiting, limit.take(urgent=True)):
+            with pytest.raises(DeliveryDelayedError) as delayed:
+                await call
+            assert delayed.value.delay == pytest.approx(3600.0)
+        assert now() < 2.0
 
     timed(story)
 

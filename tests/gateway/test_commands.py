@@ -10,6 +10,7 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
+import aiohttp
 import pytest
 import yaml
 
@@ -146,3 +147,24 @@ class _full_disk:  # noqa: N801 - reads as a word in a with statement
     def _limit(self, size: int) -> None:
         _, hard = resource.prlimit(self._here.gateway.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(self._here.gateway.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+
+async def test_a_log_that_nobody_reads_stops_no_message(tmp_path: Path) -> None:
+    """Its reader is there and does not read: the pipe fills up, and the lines are dropped."""
+    async with town(tmp_path, start=False) as here:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway", "serve", cwd=tmp_path, stdout=PIPE, limit=1
+        )
+        async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+            rejected = 0
+            while rejected < 1500:
+                try:
+                    async with session.post(here.gateway.slack_webhook, data=b"{}") as answer:
+                        assert answer.status == 401
+                        rejected += 1
+                except aiohttp.ClientConnectorError:  # it is still starting
+                    await asyncio.sleep(0.05)
+        said = await here.lark_dm("hello")
+        await here.answered([said], lambda: here.lark.chat("oc_1"))
+        process.kill()
+        await process.communicate()

