@@ -30,6 +30,9 @@ RENEW_EVERY = 4.0
 SWEEP_EVERY = 1.0
 """Seconds between two looks for due timers and ready conversations that nobody was woken for."""
 
+CONVERSATIONS_REMEMBERED = 10_000
+"""The epochs of so many conversations are known: an answer of the store is not late for longer than that."""
+
 _log = structlog.get_logger()
 
 RunTurn = Callable[[Claim], Awaitable[Claim | None]]
@@ -62,7 +65,7 @@ class Directory:
         self._draining = False
         self._closed = False
         self._filling = False
-        self._missed: set[tuple[ConversationKey, int]] = set()
+        self._begun: dict[ConversationKey, int] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._slot_freed = asyncio.Event()
@@ -178,13 +181,9 @@ class Directory:
             await self._open_session()
             return
         self._extend_lease(asked_at)
-        # A claim may be missing because its answer is still on its way, or has just ended: then it is not
-        # missing any more, or not here, when the next renewal looks.
-        again = {(claim.key, claim.epoch) for claim in missing}
         for claim in missing:
-            if (claim.key, claim.epoch) in self._missed and not self._draining:
+            if not self._draining:
                 self._start(claim)
-        self._missed = again
 
     def _must_renew(self) -> bool:
         """In time, and at once after a jump of the clock: else this process's own tick might reap its session."""
@@ -217,7 +216,7 @@ class Directory:
 
     def _start(self, claim: Claim) -> None:
         assert self._tasks is not None
-        if self._runs_already(claim):
+        if not self._is_new(claim):
             return
         self._running[claim.key] = claim
         self._idle.clear()
@@ -234,14 +233,21 @@ class Directory:
             finally:
                 if self._running.get(claim.key) is claim:
                     del self._running[claim.key]
-            claim = None if following is None or self._runs_already(following) else following
+            claim = following if following is not None and self._is_new(following) else None
             if claim is not None:
                 self._running[claim.key] = claim
 
-    def _runs_already(self, claim: Claim) -> bool:
-        """Two answers of the store may name one claim: a renewal's may overtake that which granted it."""
-        running = self._running.get(claim.key)
-        return running is not None and running.epoch >= claim.epoch
+    def _is_new(self, claim: Claim) -> bool:
+        """Two answers of the store may name one claim: a renewal's may overtake that which granted it, and
+        either may come when the turn has ended. Every claim has a higher epoch than the one before.
+        """
+        if self._begun.get(claim.key, 0) >= claim.epoch:
+            return False
+        self._begun.pop(claim.key, None)  # the newest stand last
+        self._begun[claim.key] = claim.epoch
+        if len(self._begun) > CONVERSATIONS_REMEMBERED:
+            del self._begun[next(iter(self._begun))]
+        return True
 
     def _ended(self, actor: asyncio.Task[None]) -> None:
         self._actors.discard(actor)

@@ -276,7 +276,46 @@ def test_an_answer_that_can_never_be_delivered_becomes_a_dead_letter_and_the_res
     house.platform.trouble[call] = [DeliveryRefusedError("channel_not_found")]
     one_life(house, "hello", "again")
     assert house.outcomes == ["delivery_failed", "answered"]
-    assert house.platform.shown[-1] == "fine"
+    assert [text.rpartition("\n\n")[2] for text in house.platform.shown] == [
+        told(Reason.DELIVERY_FAILED),
+        "fine",
+    ], "what can still be said is said"
+    assert not any(visible.growing for visible in house.platform.messages)
+
+
+def test_a_chat_that_takes_nothing_any_more_costs_a_dead_letter_and_nobody_else() -> None:
+    house = House(says("fine"))
+    house.platform.trouble["open"] = [DeliveryRefusedError("channel_not_found")] * 2
+    one_life(house, "hello", "again")
+    assert house.outcomes == ["delivery_failed", "answered"]
+    assert house.platform.shown == ["fine"]
+    (letter,) = virtual_time.run(house.store.turns.dead_letters())
+    assert letter.message == message("hello")
+
+
+@pytest.mark.parametrize("operation", ["admit", "complete", "claim"])
+def test_a_claim_whose_answer_is_late_runs_once(operation: str) -> None:
+    """A renewal may name the claim before the operation that granted it has been answered."""
+    house = House(says("fine"), max_replies=1)
+    granted = getattr(house.store.turns, operation)
+
+    async def answered_late(*given: Any, **how: Any) -> Any:
+        answer = await granted(*given, **how)
+        await asyncio.sleep(11.0)
+        return answer
+
+    setattr(house.store.turns, operation, answered_late)
+
+    async def story() -> None:
+        async with house.running():
+            async with asyncio.TaskGroup() as people:
+                for number in range(3):
+                    people.create_task(house.say(message(f"message {number}", chat=f"C{number}")))
+            await house.quiet()
+
+    virtual_time.run(story())
+    assert house.platform.shown == ["fine"] * 3
+    assert len(house.model.asked) == 3
 
 
 def dies_after(seconds: float, house: House) -> Callable[[], Coroutine[Any, Any, None]]:

@@ -29,6 +29,7 @@ _MEANINGS: tuple[tuple[type[Exception], str], ...] = (
 
 _WORDS = (
     ("ACL failure in script", _FORBIDDEN),
+    ("The user executing the script", _FORBIDDEN),
     ("unknown command", "it is too old: Redis 7.0 or newer, or Valkey, is needed"),
     ("NOREPLICAS", "too few replicas are connected for its min-replicas-to-write"),
     ("MISCONF", "it cannot write to its disk"),
