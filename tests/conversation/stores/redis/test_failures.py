@@ -316,5 +316,7 @@ async def test_what_belongs_to_no_conversation_that_waits_expires(store: RedisSt
     (bucket,) = admin.keys("*:seen:*")
     assert 24 * 3600 < admin.ttl(bucket) <= 28 * 3600
     assert not admin.keys("*:queue:*")
+    await store.turns.admit(message("another"), session=session, may_claim=True, max_queued=9)
+    assert admin.ttl(name) == -1
     await store.turns.close_session(session)
     assert not admin.keys("*session*")

@@ -100,6 +100,25 @@ async def test_what_no_replica_confirmed_is_not_accepted_and_sent_again_it_is_a_
     replica.remove()
 
 
+async def test_a_duplicate_is_not_confirmed_before_the_first_one_is() -> None:
+    """The platform's second try may come to another process: it must not hear 200 for what may still be lost."""
+    primary = server()
+    replica = replica_of(primary)
+    first, second = (RedisStore(primary.url, durability="replicated") for _ in range(2))
+    async with opened(first), opened(second):
+        session = await first.turns.open_session()
+        assert (await admit(first, session, "hello")).status == "accepted"
+        await second.turns.tick(9)  # it knows the bot's partition, so that admitting is its first write
+        replica.freeze()
+        for store in (first, second):
+            with pytest.raises(StoreUnavailableError, match="durability unmet"):
+                await admit(store, session, "again")
+        replica.thaw()
+        assert (await until_admitted(second, session, "again")).status == "duplicate"
+    replica.remove()
+    primary.remove()
+
+
 async def test_replicated_without_a_replica_is_told_at_the_start() -> None:
     alone = server()
     async with opened(RedisStore(alone.url, durability="replicated")) as store:
