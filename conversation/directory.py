@@ -68,7 +68,7 @@ class Directory:
         self._begun: dict[ConversationKey, int] = {}
         self._idle = asyncio.Event()
         self._idle.set()
-        self._slot_freed = asyncio.Event()
+        self._look_again = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
 
     @property
@@ -93,6 +93,7 @@ class Directory:
                 _log.info("took over the turns of the process before", turns=taken_over)
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
+            tasks.create_task(self._store.watch(self._look_again.set), name="wake-ups")
             started.set()
             await self._sweep()
 
@@ -118,7 +119,7 @@ class Directory:
         if admission.claim is not None:
             self._start(admission.claim)
         elif self._filling and not may_claim:
-            self._slot_freed.set()  # the slots that were being filled may have been too many
+            self._look_again.set()  # slots that are being filled may turn out free
         return admission
 
     async def drain(self, grace: float) -> None:
@@ -154,18 +155,22 @@ class Directory:
 
     async def _sweep(self) -> None:
         """Renew the lease, end timers, and fill free slots, forever."""
+        loop = asyncio.get_running_loop()
+        ticked_at = -math.inf
         while True:
-            self._slot_freed.clear()
+            self._look_again.clear()
             try:
                 if not self._closed and self._must_renew():
                     await self._renew()
-                await self._turns.tick(limit=100)
+                if loop.time() - ticked_at >= SWEEP_EVERY:
+                    ticked_at = loop.time()
+                    await self._turns.tick(limit=100)
                 await self._fill_slots()
             except StoreUnavailableError as error:
                 _log.warning("store unavailable", cause=str(error))
             try:
                 async with asyncio.timeout(SWEEP_EVERY):
-                    await self._slot_freed.wait()
+                    await self._look_again.wait()
             except TimeoutError:
                 continue
 
@@ -251,6 +256,6 @@ class Directory:
 
     def _ended(self, actor: asyncio.Task[None]) -> None:
         self._actors.discard(actor)
-        self._slot_freed.set()
+        self._look_again.set()
         if not self._actors:
             self._idle.set()

@@ -36,7 +36,8 @@ from gateway.settings_errors import check_names, explained, remedy
 
 __all__ = ["OptionalSecret", "Settings", "SettingsError", "find_config", "load", "schema"]
 
-_NOT_YET_STORES = ("rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+_REDIS = ("redis", "rediss", "redis+sentinel", "redis+cluster")
+_NOT_YET_STORES = ("rediss+sentinel", "rediss+cluster")
 _NOT_YET_PROVIDERS = ("anthropic", "acp")
 _PROVIDERS = ("openai", "echo")
 
@@ -71,8 +72,8 @@ class Store(Section):
             raise invalid(f"{scheme}: is not in this version; use redis://, sqlite:/// or memory:")
         if url == "memory:":
             return url
-        if scheme == "redis":
-            if not urlsplit(url).hostname:
+        if scheme in _REDIS:
+            if not urlsplit(url).netloc:
                 raise invalid("must name a host, such as redis://redis.example.com:6379/0")
             return url
         if scheme != "sqlite":
@@ -89,7 +90,7 @@ class Store(Section):
     def _possible(cls, durability: str, info: ValidationInfo) -> str:
         if durability == "replicated" and "url" in info.data:
             kind = info.data["url"].partition(":")[0]
-            if kind != "redis":
+            if kind not in _REDIS:
                 raise invalid(f"{kind} has no replicas; write fast")
         return durability
 

@@ -24,7 +24,7 @@ from conversation.providers.echo import EchoProvider
 from conversation.providers.openai import OpenAIProvider
 from conversation.providers.port import Provider
 from conversation.stores.memory import MemoryStore
-from conversation.stores.port import Store
+from conversation.stores.port import Store, StoreUnavailableError
 from conversation.stores.sqlite import SqliteStore
 from gateway import settings as configured
 from gateway.app import make_app
@@ -92,11 +92,16 @@ def make_store(settings: Settings, clock: Clock) -> Store:
         case "sqlite":
             return SqliteStore(settings.store.path, clock)
         case "redis":
-            from conversation.stores.redis import RedisStore  # noqa: PLC0415 - only who uses it pays for it
-
-            return RedisStore(
-                settings.store.url, namespace=settings.store.namespace, durability=settings.store.durability
+            from conversation.stores.redis import (  # noqa: PLC0415 - only who uses it pays for it
+                MalformedAddressError,
+                RedisStore,
             )
+
+            url, durability = settings.store.url, settings.store.durability
+            try:
+                return RedisStore(url, namespace=settings.store.namespace, durability=durability)
+            except MalformedAddressError as error:
+                raise StoreUnavailableError(f"store.url: {error}") from None
 
 
 def make_agent(settings: Settings, agent: configured.Agent, http: aiohttp.ClientSession) -> Agent:

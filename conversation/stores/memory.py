@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.providers.port import Entry
@@ -74,3 +77,7 @@ class MemoryStore:
 
     async def close(self) -> None:
         """Nothing to close."""
+
+    async def watch(self, wake: Callable[[], None]) -> None:  # noqa: ARG002 - the port's signature
+        """Nobody else has this store open."""
+        await asyncio.Event().wait()

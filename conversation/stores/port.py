@@ -17,7 +17,7 @@ Time inside the store is the store's time, in seconds since 1970.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -141,9 +141,9 @@ class TurnStore(Protocol):
         """End the turn with its outcome and free the slot for the longest-ready conversation, whose claim is
         returned (None: nothing is ready, or the session may not claim).
 
-        A conversation with further turns queues up behind those that are ready already. An answer is
-        appended to the transcript, of which the newest ``keep_turns`` turns are kept. Completing again is harmless and returns None. Raises
-        ClaimLostError.
+        A conversation with further turns queues up behind those that are ready already. An answer is appended to
+        the transcript, of which the newest ``keep_turns`` turns are kept. Completing again is harmless and
+        returns None. Raises ClaimLostError.
         """
         ...
 
@@ -192,6 +192,12 @@ class Store(Protocol):
 
     async def open(self) -> None:
         """Raises StoreUnavailableError with what to do about it."""
+        ...
+
+    async def watch(self, wake: Callable[[], None]) -> None:
+        """Call ``wake`` when a conversation may have become ready through another process, until cancelled.
+        It may call too often, and it may miss one: who must not wait long looks by itself as well.
+        """
         ...
 
     async def close(self) -> None: ...

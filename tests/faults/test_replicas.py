@@ -109,6 +109,21 @@ async def test_messages_of_one_conversation_to_different_replicas_are_answered_i
         assert here.faults(said, here.lark.chat("oc_1")) == [], "redelivered to either, answered by neither"
 
 
+async def test_what_one_replica_has_no_slot_for_another_takes_at_once(tmp_path: Path) -> None:
+    async with town(
+        tmp_path,
+        script=lambda _: Reply("fine"),
+        first_token_after=3.0,
+        replicas=2,
+        settings={**on_redis(), "limits": {"max_replies": 1}},
+    ) as here:
+        said = [await here.lark_dm(f"message {chat}", chat=f"oc_{chat}") for chat in range(2)]
+        for chat, message in enumerate(said):
+            await here.answered([message], lambda c=chat: here.lark.chat(f"oc_{c}"))  # type: ignore[misc]
+        first, second = (call.started_at for call in here.model.calls_made)
+        assert second - first < 1.5, "it did not wait for the first one's slot"
+
+
 async def test_a_rolling_restart_shortens_no_reply(tmp_path: Path) -> None:
     async with town(
         tmp_path,

@@ -268,7 +268,7 @@ def test_every_problem_is_listed_at_once_in_the_order_of_the_file(config: Config
 server:
   prot: 8080
   host: ${NO_SUCH}
-store: {url: "rediss://localhost"}
+store: {url: "rediss+cluster://localhost"}
 agents:
   - {id: main, provider: echo}
   - {id: main, provider: echo}
@@ -287,7 +287,7 @@ bots:
             "turnkeeper.yaml:3:3: server.host: environment variable NO_SUCH is not set; "
             "set it or write ${NO_SUCH:-default}"
         ),
-        "turnkeeper.yaml:4:9: store.url: rediss: is not in this version; use redis://, sqlite:/// or memory:",
+        "turnkeeper.yaml:4:9: store.url: rediss+cluster: is not in this version; use redis://, sqlite:/// or memory:",
         "turnkeeper.yaml:7:6: agents[1].id: 'main' is taken by agents[0]; choose another",
         (
             "turnkeeper.yaml:9:5: bots[0].id: must be lower-case letters, digits and hyphens, at most 63, "

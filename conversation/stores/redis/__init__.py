@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import structlog
@@ -82,6 +83,10 @@ class RedisStore:
             raise
         for warning in self.warnings:
             _log.warning("redis", advice=warning)
+
+    async def watch(self, wake: Callable[[], None]) -> None:
+        """Listens to what other processes tell."""
+        await self.wakeups.run(wake)
 
     async def close(self) -> None:
         await self._batching.close()

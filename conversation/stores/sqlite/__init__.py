@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from conversation.clock import Clock
@@ -32,3 +34,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         await self._writer.close()
+
+    async def watch(self, wake: Callable[[], None]) -> None:  # noqa: ARG002 - the port's signature
+        """Nobody else has this store open."""
+        await asyncio.Event().wait()
