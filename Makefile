@@ -1,4 +1,5 @@
-# Needs Python 3.11 or newer with pip, and make. Nothing here needs root.
+# Needs Python 3.11 or newer with pip, and make. Nothing here needs root; `make test` uses it, where it has it, to
+# install a Debian package for one of its tests.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,6 +10,7 @@ demo: $(VENV)/.runtime
 	$(BIN)/turnkeeper demo
 
 test: $(VENV)/.dev
+	scripts/debian-packages
 	$(BIN)/pytest -n auto $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev

@@ -5,46 +5,14 @@ Judged by what the stand-ins show a person. One parametrised test per moment of 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from gateway.demo.model import Message, Reply
-from gateway.demo.people import Said
-from gateway.demo.standin import Shown
-from tests.town import Town, town
+from gateway.demo.model import Reply
+from tests.faults.talk import PLATFORMS, replies, script
+from tests.town import town
 from tests.waiting import until
-
-Look = Callable[[], list[Shown]]
-
-
-def script(messages: list[Message]) -> Reply:
-    return Reply(f"An answer to {messages[-1].content}: " + "word by word it grows. " * 6)
-
-
-async def _lark(here: Town) -> tuple[list[Said], Look]:
-    said = [await here.lark_dm("one"), await here.lark_dm("two")]
-    return said, lambda: here.lark.chat("oc_1")
-
-
-async def _slack_thread(here: Town) -> tuple[list[Said], Look]:
-    first = await here.mention("one")
-    said = [first, await here.mention("two", thread=first.ts)]
-    return said, lambda: here.slack.thread("C1", first.ts)
-
-
-async def _slack_dm(here: Town) -> tuple[list[Said], Look]:
-    said = [await here.slack_dm("one"), await here.slack_dm("two")]
-    return said, lambda: here.slack.thread("D1", None)
-
-
-PLATFORMS = {"lark": _lark, "slack thread": _slack_thread, "slack dm": _slack_dm}
-Talk = Callable[[Town], Awaitable[tuple[list[Said], Look]]]
-
-
-def _replies(look: Look) -> list[Shown]:
-    return [shown for shown in look() if shown.author == "bot" and not shown.deleted]
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -55,20 +23,20 @@ async def test_killed_while_the_model_thinks(tmp_path: Path, platform: str) -> N
         await here.gateway.kill()
         await here.gateway.start()
         await here.answered(said, look)
-        assert len(_replies(look)) == 2
+        assert len(replies(look)) == 2
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 async def test_killed_while_the_reply_grows(tmp_path: Path, platform: str) -> None:
     async with town(tmp_path, script=script, tokens_per_second=12) as here:
         said, look = await PLATFORMS[platform](here)
-        await until(lambda: _replies(look) and _replies(look)[0].text, 10)
-        (half,) = _replies(look)
+        await until(lambda: replies(look) and replies(look)[0].text, 10)
+        (half,) = replies(look)
         await here.gateway.kill()
         await here.gateway.start()
         await here.answered(said, look)
-        assert _replies(look)[0].ts == half.ts, "the reply is finished in the message that was there"
-        assert len(_replies(look)) == 2
+        assert replies(look)[0].ts == half.ts, "the reply is finished in the message that was there"
+        assert len(replies(look)) == 2
 
 
 @pytest.mark.parametrize(
@@ -85,7 +53,7 @@ async def test_killed_with_the_final_text_on_its_way(tmp_path: Path, platform: s
             await here.gateway.kill()
         await here.gateway.start()
         await here.answered(said, look)
-        assert len(_replies(look)) == 2
+        assert len(replies(look)) == 2
         assert [call.question for call in here.model.calls_made] == ["one", "two"]
 
 
@@ -102,7 +70,7 @@ async def test_killed_with_the_first_post_under_way(tmp_path: Path, platform: st
             await here.gateway.kill()
         await here.gateway.start()
         await here.answered(said, look, within=45)
-        assert len(_replies(look)) == 2
+        assert len(replies(look)) == 2
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -114,7 +82,7 @@ async def test_killed_again_and_again(tmp_path: Path, platform: str) -> None:
             await here.gateway.kill()
             await here.gateway.start()
         await here.answered(said, look)
-        assert len(_replies(look)) == 2
+        assert len(replies(look)) == 2
 
 
 async def test_a_message_that_was_answered_200_is_never_lost_and_a_redelivery_never_answered_twice(
