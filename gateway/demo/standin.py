@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -51,7 +52,7 @@ class Shown:
     reactions: list[str] = field(default_factory=list)
 
 
-class StandIn:
+class StandIn(ABC):
     """A small server on the loopback interface, alive within ``async with``."""
 
     def __init__(self, *, clock: Clock = time.time, port: int = 0, latency: float = LATENCY) -> None:
@@ -67,8 +68,9 @@ class StandIn:
         self._closing = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
+    @abstractmethod
     def routes(self) -> list[web.RouteDef]:
-        raise NotImplementedError
+        """What it serves."""
 
     @property
     def url(self) -> str:
