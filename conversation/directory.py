@@ -11,6 +11,7 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 from collections.abc import Awaitable, Callable
 
@@ -30,8 +31,8 @@ RENEW_EVERY = 4.0
 SWEEP_EVERY = 1.0
 """Seconds between two looks for due timers and ready conversations that nobody was woken for."""
 
-CONVERSATIONS_REMEMBERED = 10_000
-"""The epochs of so many conversations are known: an answer of the store is not late for longer than that."""
+ANSWERS_LATE_AT_MOST = 300.0
+"""Seconds for which the epoch of a claim that began here is known: no answer of the store is later than that."""
 
 _log = structlog.get_logger()
 
@@ -65,7 +66,7 @@ class Directory:
         self._draining = False
         self._closed = False
         self._filling = False
-        self._begun: dict[ConversationKey, int] = {}
+        self._begun: dict[ConversationKey, tuple[int, float]] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._look_again = asyncio.Event()
@@ -151,6 +152,7 @@ class Directory:
     async def _open_session(self) -> None:
         asked_at = self._lease.now()
         self._session = await self._turns.open_session()
+        self._begun.clear()
         self._extend_lease(asked_at)
 
     async def _sweep(self) -> None:
@@ -186,6 +188,7 @@ class Directory:
             await self._open_session()
             return
         self._extend_lease(asked_at)
+        self._forget_begun()
         for claim in missing:
             if not self._draining:
                 self._start(claim)
@@ -244,15 +247,20 @@ class Directory:
 
     def _is_new(self, claim: Claim) -> bool:
         """Two answers of the store may name one claim: a renewal's may overtake that which granted it, and
-        either may come when the turn has ended. Every claim has a higher epoch than the one before.
+        either may come when the turn has ended, or the session. Every claim of a session has a higher epoch than
+        the one before, until the store has forgotten the conversation.
         """
-        if self._begun.get(claim.key, 0) >= claim.epoch:
+        begun = self._begun.get(claim.key)
+        if claim.session != self._session or (begun is not None and begun[0] >= claim.epoch):
             return False
         self._begun.pop(claim.key, None)  # the newest stand last
-        self._begun[claim.key] = claim.epoch
-        if len(self._begun) > CONVERSATIONS_REMEMBERED:
-            del self._begun[next(iter(self._begun))]
+        self._begun[claim.key] = claim.epoch, asyncio.get_running_loop().time()
         return True
+
+    def _forget_begun(self) -> None:
+        long_ago = asyncio.get_running_loop().time() - ANSWERS_LATE_AT_MOST
+        for key in list(itertools.takewhile(lambda key: self._begun[key][1] < long_ago, self._begun)):
+            del self._begun[key]
 
     def _ended(self, actor: asyncio.Task[None]) -> None:
         self._actors.discard(actor)

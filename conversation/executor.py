@@ -11,6 +11,7 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from contextlib import aclosing
 
@@ -162,7 +163,7 @@ class Executor:
 async def _stream(agent: Agent, prompt: Prompt, relay: Relay) -> None:
     loop = asyncio.get_running_loop()
     idle = agent.timeouts.idle
-    moved_at = 0.0
+    moved_at = -math.inf
     patience = asyncio.timeout(agent.timeouts.first_token)
     try:
         async with patience, aclosing(agent.provider.stream(prompt)) as pieces:

@@ -123,3 +123,19 @@ async def test_redis_away_for_a_while_is_503_and_nothing_is_lost_or_asked_twice(
         await here.answered([refused], lambda: here.lark.chat("oc_1"))
         assert len(here.model.calls_made) == 2
     redis.remove()
+
+
+async def test_a_redis_that_came_back_empty_is_used_again_at_once(tmp_path: Path) -> None:
+    """It kept nothing, against the advice: what was accepted is gone, but no conversation stays stuck."""
+    redis = server()
+    async with town(tmp_path, script=lambda _: Reply("fine"), settings=on_redis(redis)) as here:
+        before = [await here.lark_dm(text) for text in ("one", "two")]
+        await here.answered(before, lambda: here.lark.chat("oc_1"), ["fine", "fine"])
+        await here.lark.settle()
+        redis.kill()
+        redis.start()
+        after = await here.lark_dm("three")
+        await here.lark.settle()
+        assert after.accepted
+        await here.answered([*before, after], lambda: here.lark.chat("oc_1"), ["fine"] * 3)
+    redis.remove()
