@@ -11,6 +11,7 @@ from conversation.clock import Clock
 from conversation.executor import Executor
 from conversation.outbound import DeliveryDelayedError, DeliveryError
 from conversation.persistence import persistently
+from conversation.stop import Stop
 from conversation.stores.port import ClaimLostError, TurnStore
 from conversation.turn import Claim, Final
 
@@ -28,16 +29,21 @@ class Actor:
         self._clock = clock
         self._keep_turns = keep_turns
 
-    async def run(self, claim: Claim) -> Claim | None:
+    async def run(self, claim: Claim, stop: Stop) -> Claim | None:
         """Run one turn to its end; the claim that the freed slot received, if any."""
         started = self._clock.now()
         try:
-            final = await self._executor.run(claim)
+            final = await self._executor.run(claim, stop)
+            repair_after = self._executor.repair_after(claim) if final.texts else None
             following = await persistently(
-                lambda: self._turns.complete(claim, final, keep_turns=self._keep_turns)
+                lambda: self._turns.complete(
+                    claim, final, keep_turns=self._keep_turns, repair_after=repair_after
+                )
             )
-        except ClaimLostError:
+        except ClaimLostError as lost:
+            stray = lost.stray
             _log.warning("claim lost", turn=claim.turn.id, epoch=claim.epoch)
+            await persistently(lambda: self._turns.suspect(claim, stray))
             return None
         except DeliveryError as trouble:
             await self._put_back(claim, trouble)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from conversation.busy import Limits, WhenBusy
 from conversation.messages import InboundMessage
 from conversation.outbound import Outbound
 from conversation.providers.port import Provider
@@ -59,10 +60,9 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """``max_queued`` turns may wait behind the one being answered (0: who comes while it is busy is refused)."""
-
     id: str
     agent: Agent
     outbound: Outbound
     gates: Gates = field(default_factory=Gates)
-    max_queued: int = 20
+    limits: Limits = field(default_factory=Limits)
+    when_busy: WhenBusy = "queue"

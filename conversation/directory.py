@@ -5,7 +5,8 @@ Invariants:
 - a slot is taken from before a claim can be granted until its turn has ended, so that at most
   ``max_replies`` run at once;
 - every actor is a task of the group in ``run``: none outlives it;
-- while draining nothing new is claimed, what runs may end, and messages are still admitted to the queue.
+- while draining nothing new is claimed, what runs may end, and messages are still admitted to the queue;
+- what ran under a session that was lost makes no further write, may end the one under way, and tells the store.
 """
 
 from __future__ import annotations
@@ -13,16 +14,21 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
 from conversation import lease
+from conversation.busy import Limits, WhenBusy
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
+from conversation.outbound import SEND_TIMEOUT
 from conversation.persistence import persistently
-from conversation.stores.port import LEASE, Admission, SessionLostError, Store, StoreUnavailableError
+from conversation.stop import Stop
+from conversation.stores.port import LEASE, Admission, SessionLostError, Stopped, Store, StoreUnavailableError
 from conversation.turn import Claim, Reason
 
 RENEW_EVERY = 4.0
@@ -36,8 +42,14 @@ ANSWERS_LATE_AT_MOST = 300.0
 
 _log = structlog.get_logger()
 
-RunTurn = Callable[[Claim], Awaitable[Claim | None]]
-"""Runs a claim's turn to its end and returns the claim that the freed slot received."""
+RunTurn = Callable[[Claim, Stop], Awaitable[Claim | None]]
+"""Runs a claim's turn to its end, which ``Stop`` may hasten, and returns the claim that the freed slot received."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    claim: Claim
+    stop: Stop = field(default_factory=Stop)
 
 
 class Directory:
@@ -58,9 +70,10 @@ class Directory:
         self._clock = clock
         self._max_replies = max_replies
         self._session = ""
+        self._machine_time = machine_time
         self._lease = lease.Lease(machine_time)
         self._renewed_at = self._renewed_by_clock = -math.inf
-        self._running: dict[ConversationKey, Claim] = {}
+        self._running: dict[ConversationKey, _Running] = {}
         self._actors: set[asyncio.Task[None]] = set()
         self._reserved = 0
         self._draining = False
@@ -94,12 +107,17 @@ class Directory:
                 _log.info("took over the turns of the process before", turns=taken_over)
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            tasks.create_task(self._store.watch(self._look_again.set), name="wake-ups")
+            tasks.create_task(self._store.watch(self._look_again.set, self._renew_soon), name="wake-ups")
             started.set()
             await self._sweep()
 
     async def admit(
-        self, message: InboundMessage, *, max_queued: int, refusal: Reason | None = None
+        self,
+        message: InboundMessage,
+        *,
+        limits: Limits,
+        when_busy: WhenBusy = "queue",
+        refusal: Reason | None = None,
     ) -> Admission:
         """Put a message into its conversation's queue, durably, and start answering if nothing is in the way.
 
@@ -112,16 +130,28 @@ class Directory:
                 message,
                 session=self._session,
                 may_claim=may_claim,
-                max_queued=max_queued,
+                limits=limits,
+                when_busy=when_busy,
                 refusal=refusal,
             )
         finally:
             self._reserved -= may_claim
+        self._tell(admission.stopped)
         if admission.claim is not None:
             self._start(admission.claim)
         elif self._filling and not may_claim:
             self._look_again.set()  # slots that are being filled may turn out free
         return admission
+
+    async def stop(self, key: ConversationKey, request: str) -> bool:
+        """Let the reply that this conversation is writing, or would write next, end; whether there is one.
+        ``request`` names the wish, which counts once. Raises StoreUnavailableError.
+        """
+        return self._tell(await self._turns.stop(key, request))
+
+    async def take_back(self, bot: str, turn_id: str) -> bool:
+        """The person took this message back: whether that changed anything. Raises StoreUnavailableError."""
+        return self._tell(await self._turns.take_back(bot, turn_id))
 
     async def drain(self, grace: float) -> None:
         """Stop claiming, let running replies end for ``grace`` seconds, then put the rest back at the head
@@ -149,7 +179,24 @@ class Directory:
     def _free(self) -> int:
         return 0 if self._draining else self._max_replies - len(self._running) - self._reserved
 
+    def _tell(self, stopped: Stopped | None) -> bool:
+        """Tell the turn that it is stopped, if it runs here; the store tells other processes."""
+        if stopped is None:
+            return False
+        running = self._running.get(stopped.key)
+        if running is not None and running.claim.epoch == stopped.epoch:
+            running.stop.now(stopped.reason)
+        elif stopped.session == self._session:  # its claim is on its way here
+            self._renew_soon()
+        return True
+
+    def _renew_soon(self) -> None:
+        """What was stopped is among the answers to a renewal."""
+        self._renewed_at = -math.inf
+        self._look_again.set()
+
     async def _open_session(self) -> None:
+        self._lease = lease.Lease(self._machine_time)  # nothing extends the one before any more
         asked_at = self._lease.now()
         self._session = await self._turns.open_session()
         self._begun.clear()
@@ -177,21 +224,41 @@ class Directory:
                 continue
 
     async def _renew(self) -> None:
-        """Extend the lease, and pick up claims whose answer was lost on the way here."""
+        """Extend the lease, pick up claims whose answer was lost on the way here, and hear what was stopped."""
         asked_at = self._lease.now()
         try:
-            missing = await self._turns.renew(self._session, tuple(self._running.values()))
+            told = await self._turns.renew(
+                self._session, tuple(running.claim for running in self._running.values())
+            )
         except SessionLostError:
             _log.warning("session lost: everything that ran here is somebody else's", replies=self.running)
-            for actor in self._actors:
-                actor.cancel()
             await self._open_session()
+            self._abandon_all()
             return
         self._extend_lease(asked_at)
         self._forget_begun()
-        for claim in missing:
-            if not self._draining:
+        for claim in told:
+            running = self._running.get(claim.key)
+            if running is not None and running.claim.epoch == claim.epoch:
+                if claim.turn.refusal is not None:
+                    running.stop.now(claim.turn.refusal)
+            elif not self._draining:
                 self._start(claim)
+
+    def _abandon_all(self) -> None:
+        assert self._tasks is not None
+        claims = [running.claim for running in self._running.values()]
+        self._tasks.create_task(self._abandon(tuple(self._actors), claims), name="lost turns")
+
+    async def _abandon(self, actors: Collection[asyncio.Task[None]], claims: Collection[Claim]) -> None:
+        """A call under way may tell which message it made. Then whoever has these turns hears that it may be late."""
+        if actors:
+            await asyncio.wait(actors, timeout=SEND_TIMEOUT)
+        for actor in actors:
+            actor.cancel()
+        await asyncio.gather(*actors, return_exceptions=True)
+        for claim in claims:
+            await persistently(partial(self._turns.suspect, claim))
 
     def _must_renew(self) -> bool:
         """In time, and at once after a jump of the clock: else this process's own tick might reap its session."""
@@ -226,24 +293,24 @@ class Directory:
         assert self._tasks is not None
         if not self._is_new(claim):
             return
-        self._running[claim.key] = claim
+        running = self._running[claim.key] = _Running(claim)
         self._idle.clear()
-        actor = self._tasks.create_task(self._occupy(claim), name=f"conversation {claim.key}")
+        actor = self._tasks.create_task(self._occupy(running, self._lease), name=f"conversation {claim.key}")
         self._actors.add(actor)
         actor.add_done_callback(self._ended)
 
-    async def _occupy(self, first: Claim) -> None:
-        lease.hold(self._lease)
-        claim: Claim | None = first
-        while claim is not None:
+    async def _occupy(self, running: _Running | None, of_session: lease.Lease) -> None:
+        lease.hold(of_session)
+        while running is not None:
+            claim = running.claim
             try:
-                following = await self._run_turn(claim)
+                following = await self._run_turn(claim, running.stop)
             finally:
-                if self._running.get(claim.key) is claim:
+                if self._running.get(claim.key) is running:
                     del self._running[claim.key]
-            claim = following if following is not None and self._is_new(following) else None
-            if claim is not None:
-                self._running[claim.key] = claim
+            running = None
+            if following is not None and self._is_new(following):
+                running = self._running[following.key] = _Running(following)
 
     def _is_new(self, claim: Claim) -> bool:
         """Two answers of the store may name one claim: a renewal's may overtake that which granted it, and

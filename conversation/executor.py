@@ -5,6 +5,7 @@ Invariants:
 - once a final is stored, only its sending is repeated: the model is not asked again;
 - the model is asked again within an attempt only while the person has seen nothing of its answer;
 - a platform call under way is never cut off because the model failed: what it did would not be known;
+- a turn that is stopped keeps what the person has seen of its answer, in the transcript too;
 - an exception that nobody foresaw in deciding a turn becomes ``executor_crash`` with a notice.
 """
 
@@ -14,20 +15,23 @@ import asyncio
 import math
 from collections.abc import Mapping
 from contextlib import aclosing
+from dataclasses import replace
+from typing import Literal
 
 import structlog
 
 from conversation import context
 from conversation.bot import Agent, Bot
 from conversation.clock import Clock
-from conversation.outbound import DeliveryError, DeliveryRefusedError
+from conversation.outbound import DeliveryError, DeliveryRefusedError, DeliveryStoppedError
 from conversation.persistence import persistently
 from conversation.providers.port import Prompt, ProviderError
 from conversation.relay import Relay
+from conversation.stop import Stop, StoppedError
 from conversation.stores.port import StoreError, TurnStore
 from conversation.stores.transcripts import Transcripts
 from conversation.texts import notice
-from conversation.turn import CRASHES_BEFORE_DEAD, Claim, Delivery, Final, Outcome, Reason, Turn
+from conversation.turn import CRASHES_BEFORE_DEAD, STOPPING, Claim, Delivery, Final, Outcome, Reason, Turn
 
 CONTEXT_TIMEOUT = 15.0
 """Seconds for reading the conversation's history."""
@@ -58,7 +62,13 @@ class Executor:
         self._transcripts = transcripts
         self._clock = clock
 
-    async def run(self, claim: Claim) -> Final:
+    def repair_after(self, claim: Claim) -> float | None:
+        """For ``TurnStore.complete``: seconds, None where no write of an earlier process can be under way."""
+        taken_over = claim.taken_over_at is not None or claim.turn.crashes
+        bot = self._bots.get(claim.key.bot)
+        return bot.outbound.repair_after if bot is not None and taken_over else None
+
+    async def run(self, claim: Claim, stop: Stop) -> Final:
         """Answer the claim's turn visibly and return how it ended, not yet completed in the store.
 
         Raises ClaimLostError when somebody else goes on with it, and DeliveryError (delayed or unknown) when
@@ -74,8 +84,10 @@ class Executor:
         relay = Relay(bot.outbound, claim, checkpoint, self._clock)
         turn = claim.turn
         try:
-            final = turn.delivery.final or await self._decide(bot, turn, relay)
+            final = turn.delivery.final or await self._decide(bot, turn, relay, stop)
             await relay.settle(final)
+        except DeliveryStoppedError:
+            return Final((), relay.answer, Outcome("cancelled", Reason.CANCELLED))
         except DeliveryError as trouble:
             refused = isinstance(trouble, DeliveryRefusedError)
             if not refused and turn.failures < FAILURES_BEFORE_DEAD:
@@ -95,14 +107,14 @@ class Executor:
             )
         return last_words
 
-    async def _decide(self, bot: Bot, turn: Turn, relay: Relay) -> Final:
-        if turn.crashes >= CRASHES_BEFORE_DEAD:
-            return _notice(turn, relay, Outcome("dead", Reason.EXECUTOR_CRASH))
-        refusal = turn.refusal or bot.gates.refusal(turn.message)
-        if refusal is not None:
-            return _notice(turn, relay, Outcome("refused", refusal))
+    async def _decide(self, bot: Bot, turn: Turn, relay: Relay, stop: Stop) -> Final:
+        unasked = _without_model(bot, turn, relay)
+        if unasked is not None:
+            return unasked
         try:
-            await self._converse(bot.agent, turn, relay)
+            await self._converse(bot.agent, turn, relay, stop)
+        except StoppedError as stopped:
+            return _cut_short(turn, relay, stopped.reason)
         except ProviderError as failure:
             _log.warning("model failed", turn=turn.id, agent=bot.agent.id, cause=str(failure))
             return _notice(turn, relay, Outcome("failed", failure.reason))
@@ -116,14 +128,15 @@ class Executor:
             return _notice(turn, relay, Outcome("failed", Reason.EMPTY_REPLY))
         return Final(texts, relay.answer, Outcome("answered"))
 
-    async def _converse(self, agent: Agent, turn: Turn, relay: Relay) -> None:
+    async def _converse(self, agent: Agent, turn: Turn, relay: Relay, stop: Stop) -> None:
         """Feed the model's whole answer to the relay while it shows it. Raises what either of them raised."""
         failure: Exception | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(relay.run(), name=f"relay {turn.id}")
                 try:
-                    await self._listen(agent, turn, relay)
+                    async with stop.heeded():
+                        await self._listen(agent, turn, relay)
                 except Exception as error:  # noqa: BLE001 - raised below, once the relay's call has ended
                     failure = error
                 relay.end()
@@ -140,7 +153,7 @@ class Executor:
                 )
         except TimeoutError:
             raise ProviderError(Reason.CONTEXT_TIMEOUT, "the history was not read in time") from None
-        prompt = context.prompt(agent, history, turn.message.text)
+        prompt = context.prompt(agent, history, turn.question)
         try:
             async with asyncio.timeout(agent.timeouts.reply):
                 for tried in range(1, MODEL_TRIES + 1):
@@ -178,6 +191,27 @@ async def _stream(agent: Agent, prompt: Prompt, relay: Relay) -> None:
             raise
         waited_for = "next" if relay.has_text else "first"
         raise ProviderError(Reason.MODEL_TIMEOUT, f"the {waited_for} piece of text did not come") from None
+
+
+def _without_model(bot: Bot, turn: Turn, relay: Relay) -> Final | None:
+    """The end of a turn for which the model is not asked."""
+    if turn.crashes >= CRASHES_BEFORE_DEAD:
+        return _notice(turn, relay, Outcome("dead", Reason.EXECUTOR_CRASH))
+    refusal = turn.refusal or bot.gates.refusal(turn.message)
+    if refusal is None:
+        return None
+    if refusal in STOPPING:
+        return _cut_short(turn, relay, refusal)
+    kind: Literal["dead", "refused"] = "dead" if refusal is Reason.MALFORMED else "refused"
+    return _notice(turn, relay, Outcome(kind, refusal))
+
+
+def _cut_short(turn: Turn, relay: Relay, reason: Reason) -> Final:
+    """What was said stays, with a sentence. Who took the message back is not told if nothing was said."""
+    outcome = Outcome("cancelled", reason)
+    if reason is Reason.TAKEN_BACK and not relay.has_text:
+        return Final((), "", outcome)
+    return replace(_notice(turn, relay, outcome), answer=relay.answer)
 
 
 def _notice(turn: Turn, relay: Relay, outcome: Outcome) -> Final:

@@ -60,3 +60,9 @@ class InboundMessage:
         """Names the turn that answers this message: the same on every replica and for every redelivery."""
         source = f"{self.key.channel}\x1f{self.key.bot}\x1f{self.identity}"
         return hashlib.blake2b(source.encode(), digest_size=12).hexdigest()
+
+    @property
+    def person(self) -> str:
+        """Names the sender among all people of this bot, in 16 characters."""
+        source = f"{self.key.channel}\x1f{self.key.bot}\x1f{self.sender.id}"
+        return hashlib.blake2b(source.encode(), digest_size=8).hexdigest()

@@ -10,7 +10,7 @@ import asyncio
 import structlog
 
 from conversation.messages import InboundMessage
-from conversation.outbound import DeliveryError, Outbound, PartRequest
+from conversation.outbound import DeliveryError, Outbound, PartRequest, unsaved
 from conversation.texts import notice
 from conversation.turn import Reason, part_id
 
@@ -48,7 +48,7 @@ class Notices:
         while True:
             outbound, message, reason = await self._waiting.get()
             text = notice(reason, message.locale, message.turn_id[:8])
-            request = PartRequest(message.address, part_id(message.turn_id, 0), 1, _keep_nothing)
+            request = PartRequest(message.address, part_id(message.turn_id, 0), 1, unsaved)
             try:
                 async with asyncio.timeout(PATIENCE):
                     part = await outbound.open(request, text)
@@ -57,7 +57,3 @@ class Notices:
                 _log.warning("notice not delivered", turn=message.turn_id, reason=reason, cause=str(error))
             except Exception:  # noqa: BLE001 - the boundary of a courtesy: a bug in one must not end the process
                 _log.exception("notice broke", turn=message.turn_id)
-
-
-async def _keep_nothing(_ref: str) -> None:
-    """There is no turn to store it with."""

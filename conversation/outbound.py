@@ -4,13 +4,13 @@ An answer is a list of *parts*, each one message on the platform. A part is open
 any number of times (always the whole text so far; the newest wins) and is closed with its final text. Calls
 for one part are never concurrent.
 
-What goes wrong is decided by the channel that met it, as one of the three errors below. Everything else that
+What goes wrong is decided by the channel that met it, as one of the four errors below. Everything else that
 an implementation raises is a bug of ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,8 +40,16 @@ class DeliveryRefusedError(DeliveryError):
     """It will never succeed: the chat is gone, the bot was removed, its token was revoked."""
 
 
+class DeliveryStoppedError(DeliveryError):
+    """The person stopped the message on the platform; what it shows now stays."""
+
+
 Save = Callable[[str], Awaitable[None]]
 """Stores a part's ``ref``. A channel awaits it before it relies on the ref being known after a crash."""
+
+
+async def unsaved(_ref: str) -> None:
+    """A Save for what belongs to no turn that could be continued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,15 @@ class PartRequest:
     id: str
     attempt: int
     save: Save
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPart:
+    """A part as it was left, with the text that it has to show."""
+
+    request: PartRequest
+    ref: str
+    text: str
 
 
 class LivePart(Protocol):
@@ -95,6 +112,13 @@ class Outbound(Protocol):
         """Seconds after which ``find`` tells the truth about a send whose process died."""
         ...
 
+    @property
+    def repair_after(self) -> float | None:
+        """Seconds after the completion of a turn that was taken over when ``repair`` is due, once every write of the
+        process before has arrived. None where the platform refuses such writes.
+        """
+        ...
+
     def cut(self, text: str) -> tuple[str, str] | None:
         """Split what does not fit into one part: (what the part ends with, what the next begins with).
 
@@ -127,4 +151,11 @@ class Outbound(Protocol):
 
     async def remove(self, part: PartRequest, ref: str) -> None:
         """Take a surplus part away; already gone is fine."""
+        ...
+
+    async def repair(self, parts: Sequence[ShownPart], strays: Sequence[str]) -> None:
+        """Show a completed answer once more, whatever is visible of it, and take copies of its parts away.
+
+        ``strays`` are refs of messages that may be such copies; a part's own message is never taken for one.
+        """
         ...

@@ -25,6 +25,7 @@ from conversation.outbound import (
     Outbound,
     PartRequest,
 )
+from conversation.stores.port import ClaimLostError
 from conversation.turn import Claim, Delivery, Final, Part, part_id
 
 TRIES = 4
@@ -221,7 +222,11 @@ class Relay:
     def _request(self, number: int) -> PartRequest:
         async def save(ref: str) -> None:
             self._delivery = self._delivery.with_part(Part(number, ref))
-            await self._checkpoint(self._delivery)
+            try:
+                await self._checkpoint(self._delivery)
+            except ClaimLostError as lost:
+                lost.stray = ref
+                raise
 
         turn = self._claim.turn
         return PartRequest(turn.message.address, part_id(turn.id, number), turn.attempt, save)

@@ -5,11 +5,13 @@ Invariant: what a version of Turnkeeper wrote, the next one reads; golden files 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from conversation.messages import InboundMessage
+from conversation.keys import ConversationKey
+from conversation.messages import Address, InboundMessage, Sender
 from conversation.turn import Delivery
 
 T = TypeVar("T")
@@ -42,3 +44,32 @@ class Stored(Generic[T]):
 
 stored_message = Stored("turnkeeper.message.v1", InboundMessage)
 stored_delivery = Stored("turnkeeper.delivery.v1", Delivery)
+
+
+def write_messages(messages: Sequence[InboundMessage]) -> bytes:
+    """The messages of one turn: a line for each, with its turn id in front. More may be appended."""
+    return b"\n".join(b"%b %b" % (one.turn_id.encode(), stored_message.write(one)) for one in messages)
+
+
+def read_messages(record: bytes) -> tuple[InboundMessage, ...]:
+    """Raises UnreadableRecordError."""
+    return tuple(stored_message.read(line.partition(b" ")[2]) for line in record.split(b"\n"))
+
+
+def without_message(record: bytes, turn_id: str) -> bytes:
+    """The record without one of its messages; empty if it was the only one."""
+    lines = record.split(b"\n")
+    return b"\n".join(line for line in lines if line.partition(b" ")[0] != turn_id.encode())
+
+
+def placeholder(key: ConversationKey) -> InboundMessage:
+    """Stands for messages that cannot be read: it leads into the chat where they were written."""
+    return InboundMessage(
+        key=key,
+        identity="",
+        address=Address(key.chat, "", key.thread, key.sender, key.tenant),
+        sender=Sender(key.sender, key.tenant),
+        text="",
+        sent_at=0.0,
+        locale="en",
+    )

@@ -4,6 +4,7 @@ Invariants, kept by every turn store:
 
 - a turn has exactly one outcome, and its final text is stored before it is shown;
 - ``attempt`` counts the claims of this turn, ``crashes`` those whose process died;
+- a turn that has begun (``attempt`` is not 0) keeps its messages;
 - a part's id depends on turn and number only, so that every attempt names the same message.
 """
 
@@ -37,13 +38,20 @@ class Reason(StrEnum):
     DELIVERY_FAILED = "delivery_failed"
     EXECUTOR_CRASH = "executor_crash"
     QUEUE_FULL = "queue_full"
+    CANCELLED = "cancelled"
+    TAKEN_BACK = "taken_back"
+    SUPERSEDED = "superseded"
+
+
+STOPPING = frozenset({Reason.CANCELLED, Reason.TAKEN_BACK, Reason.SUPERSEDED})
+"""Somebody wanted the reply to end: nothing went wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a turn ended. ``reason`` is None exactly when the person has the model's complete answer."""
 
-    kind: Literal["answered", "failed", "refused", "dead"]
+    kind: Literal["answered", "failed", "refused", "cancelled", "dead"]
     reason: Reason | None = None
 
 
@@ -87,9 +95,14 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A message in its conversation's queue. A ``refusal`` is answered with that notice instead of the model."""
+    """What is answered at once: a message, or several that were merged, oldest first.
 
-    message: InboundMessage
+    ``id`` is the turn id of the first message, also where that was taken back later. A ``refusal`` is answered with
+    that notice instead of the model; it may come while the turn runs.
+    """
+
+    id: str
+    messages: tuple[InboundMessage, ...]
     admitted_at: float
     refusal: Reason | None = None
     attempt: int = 0
@@ -98,8 +111,14 @@ class Turn:
     delivery: Delivery = field(default_factory=Delivery)
 
     @property
-    def id(self) -> str:
-        return self.message.turn_id
+    def message(self) -> InboundMessage:
+        """The one that the answer stands under: the newest."""
+        return self.messages[-1]
+
+    @property
+    def question(self) -> str:
+        """What the model is asked."""
+        return "\n\n".join(message.text for message in self.messages)
 
     @property
     def reference(self) -> str:
@@ -120,6 +139,17 @@ class Claim:
     epoch: int
     session: str
     taken_over_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A completed turn that was taken over: a write of the process before may have arrived after the final text.
+
+    ``strays`` are refs of messages that such a process sent when the turn was not its own any more.
+    """
+
+    turn: Turn
+    strays: tuple[str, ...] = ()
 
 
 def part_id(turn_id: str, number: int) -> str:

@@ -236,13 +236,6 @@ class Settings(Section):
             idle.append("secrets_key")
         if "namespace" in self.store.model_fields_set and self.store.kind != "redis":
             idle.append("store.namespace")
-        if "max_replies_per_user" in self.limits.model_fields_set:
-            idle.append("limits.max_replies_per_user")
-        for number, bot in enumerate(self.bots):
-            if bot.when_busy not in ("queue", "reject"):
-                idle.append(f"bots[{number}].when_busy: {bot.when_busy}")
-            if bot.max_replies is not None:
-                idle.append(f"bots[{number}].max_replies")
         return [f"{key} has no effect in this version" for key in idle]
 
 

@@ -75,7 +75,9 @@ class Webhooks:
     async def _admit(self, bot: Bot, message: InboundMessage) -> web.Response:
         refusal = bot.gates.on_arrival(message, self._clock.now())
         try:
-            admission = await self._directory.admit(message, max_queued=bot.max_queued, refusal=refusal)
+            admission = await self._directory.admit(
+                message, limits=bot.limits, when_busy=bot.when_busy, refusal=refusal
+            )
         except StoreUnavailableError as error:
             _log.warning("message not taken", bot=bot.id, cause=str(error))
             return web.Response(status=503, headers={"Retry-After": "5"}, text="try again")

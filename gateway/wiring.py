@@ -16,6 +16,7 @@ from channels.port import Channel, ChannelPolicy
 from channels.slack import SlackChannel, SlackCredentials
 from conversation.actor import Actor
 from conversation.bot import Agent, Bot, Gates, Timeouts
+from conversation.busy import Limits
 from conversation.clock import Clock, SystemClock
 from conversation.directory import Directory
 from conversation.executor import Executor
@@ -23,6 +24,7 @@ from conversation.notices import Notices
 from conversation.providers.echo import EchoProvider
 from conversation.providers.openai import OpenAIProvider
 from conversation.providers.port import Provider
+from conversation.repairs import Repairs
 from conversation.stores.memory import MemoryStore
 from conversation.stores.port import Store, StoreUnavailableError
 from conversation.stores.sqlite import SqliteStore
@@ -42,12 +44,14 @@ class Gateway:
     store: Store
     directory: Directory
     notices: Notices
+    repairs: Repairs
     bots: tuple[HostedBot, ...]
 
     async def background(self, started: asyncio.Event) -> None:
         """Everything that runs beside HTTP, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.notices.run(), name="notices")
+            tasks.create_task(self.repairs.run(), name="repairs")
             tasks.create_task(self.directory.run(started), name="directory")
 
 
@@ -82,7 +86,7 @@ async def build(
             (bot.channel, bot.id): one for bot, one in zip(settings.bots, hosted, strict=True)
         }
         app = make_app(Webhooks(routes, directory, notices, clock), directory)
-        yield Gateway(app, store, directory, notices, hosted)
+        yield Gateway(app, store, directory, notices, Repairs(bots, store.turns), hosted)
 
 
 def make_store(settings: Settings, clock: Clock) -> Store:
@@ -170,8 +174,13 @@ def _host(
         external_users=bot.external_users == "allow",
         max_age=bot.max_age,
     )
-    max_queued = 0 if bot.when_busy == "reject" else settings.limits.max_queued
-    return HostedBot(Bot(bot.id, agent, channel.outbound, gates, max_queued), channel)
+    limits = Limits(
+        queued=0 if bot.when_busy == "reject" else settings.limits.max_queued,
+        replies=bot.max_replies or 0,
+        per_person=settings.limits.max_replies_per_user,
+    )
+    when_busy = "queue" if bot.when_busy == "reject" else bot.when_busy
+    return HostedBot(Bot(bot.id, agent, channel.outbound, gates, limits, when_busy), channel)
 
 
 def _provider(agent: configured.Agent, http: aiohttp.ClientSession) -> Provider:

@@ -7,6 +7,7 @@ of unknown fate is repeated instead of looked for.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from weakref import WeakSet
 
 from channels.lark.api import (
@@ -20,7 +21,7 @@ from channels.lark.card import BLOCK, PLACEHOLDER, Card, CardPart, card_json
 from channels.lark.once import Kind, OncePart
 from channels.lark.ref import Ref
 from channels.lark.render import cut, render
-from conversation.outbound import DeliveryDelayedError, LivePart, PartRequest
+from conversation.outbound import DeliveryDelayedError, LivePart, PartRequest, ShownPart
 
 CARDS_REMEMBERED = 5000
 """Of parts that were opened or resumed and not closed, at most."""
@@ -47,6 +48,11 @@ class LarkOutbound:
     def fate_known_after(self) -> float:
         """0: a send that may still be under way is repeated with its uuid, not looked for."""
         return 0.0
+
+    @property
+    def repair_after(self) -> None:
+        """A card refuses every number below the newest, and a message that is no card shows nothing but the end."""
+        return
 
     def cut(self, text: str) -> tuple[str, str] | None:
         return cut(text)
@@ -97,6 +103,9 @@ class LarkOutbound:
         except LarkRefusedError as error:
             if error.code not in GONE:
                 raise
+
+    async def repair(self, parts: Sequence[ShownPart], strays: Sequence[str]) -> None:
+        """Never needed, see ``repair_after``."""
 
     async def _send(self, part: PartRequest, card: Card) -> bool:
         """Send the card if that has not been done. False: it cannot be a card.

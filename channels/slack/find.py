@@ -69,6 +69,16 @@ async def find_part(api: WebApi, limits: Limits, part: PartRequest, *, streamed:
     return Ref(ts=unlabelled[0], stream=True) if len(unlabelled) == 1 else None
 
 
+async def find_copies(api: WebApi, limits: Limits, part: PartRequest) -> set[Ref]:
+    """Every message that is labelled as this part: the one, and what was posted by whoever did not know of it."""
+    async with aclosing(_messages_since(api, limits, part)) as messages:
+        return {
+            Ref(ts=message.ts, stream=False)
+            async for message in messages
+            if isinstance(message.metadata, _Label) and message.metadata.event_payload.part == part.id
+        }
+
+
 async def _messages_since(api: WebApi, limits: Limits, part: PartRequest) -> AsyncGenerator[_Found, None]:
     """What stands after the trigger, in the thread where there is one, in no particular order."""
     where: dict[str, str | int] = {"channel": part.to.chat}
@@ -77,13 +87,13 @@ async def _messages_since(api: WebApi, limits: Limits, part: PartRequest) -> Asy
         where["ts"] = part.to.thread
     else:
         call = Call("conversations.history", limits.history)
-    where |= {"oldest": part.to.message, "include_all_metadata": "true", "limit": _PAGE}
+    where |= {"oldest": part.to.message or "0", "include_all_metadata": "true", "limit": _PAGE}
     for _ in range(_MOST_PAGES):
         await (limits.replies if part.to.thread else limits.history).take(urgent=True)
         page = await api.read(call, where, _Page)
         for message in page.messages:
             # The parent of a thread is part of every answer.
-            if float(message.ts) > float(part.to.message):
+            if float(message.ts) > float(part.to.message or 0):
                 yield message
         if page.response_metadata is None or not page.response_metadata.next_cursor:
             return

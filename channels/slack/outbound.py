@@ -7,18 +7,19 @@ its closing; everywhere else it is a message that is posted and updated.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Literal
 
 from channels.markdown import cut
 from channels.port import ChannelPolicy
 from channels.slack import errors
-from channels.slack.find import find_part
+from channels.slack.find import find_copies, find_part
 from channels.slack.limits import Limits, Slot
 from channels.slack.post import Message, PostedPart, Ref, metadata, stop_stream
 from channels.slack.render import render, settled
 from channels.slack.stream import StreamedPart
 from channels.slack.web_api import Call, Done, Posted, WebApi
-from conversation.outbound import SEND_TIMEOUT, LivePart, PartRequest
+from conversation.outbound import SEND_TIMEOUT, LivePart, PartRequest, ShownPart
 
 PART_BYTES = 9_000
 """UTF-8 bytes of one part: below 12,000 characters, which a post takes, and below what a stream took in public
@@ -49,6 +50,11 @@ class SlackOutbound:
     def fate_known_after(self) -> float:
         return SEND_TIMEOUT
 
+    @property
+    def repair_after(self) -> float:
+        """Slack takes an update from whoever has the token: until the last one of a dead process has arrived."""
+        return 2 * SEND_TIMEOUT
+
     def cut(self, text: str) -> tuple[str, str] | None:
         return cut(text, PART_BYTES)
 
@@ -78,8 +84,22 @@ class SlackOutbound:
         found = await find_part(self._api, self._limits, part, streamed=self._streams_in(part))
         return None if found is None else found.model_dump_json()
 
+    async def repair(self, parts: Sequence[ShownPart], strays: Sequence[str]) -> None:
+        own = {Ref.model_validate_json(part.ref).ts for part in parts}
+        copies = {Ref.model_validate_json(stray) for stray in strays}
+        for part in parts:
+            ts = Ref.model_validate_json(part.ref).ts
+            message = Message(part.request.to.chat, ts, part.request.id)
+            await PostedPart(self._api, self._limits, message, None).show(part.text)
+            copies |= await find_copies(self._api, self._limits, part.request)
+        for copy in copies:
+            if copy.ts not in own:
+                await self._remove(parts[0].request, copy)
+
     async def remove(self, part: PartRequest, ref: str) -> None:
-        known = Ref.model_validate_json(ref)
+        await self._remove(part, Ref.model_validate_json(ref))
+
+    async def _remove(self, part: PartRequest, known: Ref) -> None:
         try:
             if known.stream:
                 await stop_stream(self._api, self._limits, Message(part.to.chat, known.ts, part.id))

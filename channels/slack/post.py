@@ -23,7 +23,7 @@ SHORTEST_UPDATE = 3.0
 METADATA_TYPE: Literal["turnkeeper_part"] = "turnkeeper_part"
 
 
-class Ref(BaseModel):
+class Ref(BaseModel, frozen=True):
     """What a part's ``ref`` holds. ``stream``: Slack may still think of it as a live stream."""
 
     ts: str

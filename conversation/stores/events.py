@@ -9,9 +9,12 @@ from conversation.keys import ConversationKey
 
 EventKind = Literal[
     "message.admitted",
+    "message.merged",
     "message.refused",
+    "message.taken_back",
     "turn.claimed",
     "turn.taken_over",
+    "turn.stopped",
     "turn.retried",
     "turn.released",
     "turn.completed",
@@ -20,7 +23,8 @@ EventKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """``position`` rises with every event; ``detail`` is a reason or outcome in one word, or empty.
+    """``position`` rises with every event; ``detail`` is a reason or outcome in one word, the turn that
+    a message was merged into, or empty.
 
     Positions are for ``EventLog.after`` alone: an engine in partitions needs more than 64 bits, and leaves gaps.
     """

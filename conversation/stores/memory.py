@@ -78,6 +78,6 @@ class MemoryStore:
     async def close(self) -> None:
         """Nothing to close."""
 
-    async def watch(self, wake: Callable[[], None]) -> None:  # noqa: ARG002 - the port's signature
+    async def watch(self, wake: Callable[[], None], stop: Callable[[], None]) -> None:  # noqa: ARG002 - the port's signature
         """Nobody else has this store open."""
         await asyncio.Event().wait()

@@ -9,6 +9,8 @@ Invariants, which the conformance suite and the state machine assert for every e
 - a conversation is *running* exactly when one session holds the claim on its head turn;
 - it is *ready* exactly when it has a turn, is not running and is not backing off;
 - only the head is claimable; turns leave at the head, in the order of their admission;
+- never do more turns of a bot, or of one person at a bot, run than the bot's limits said when it last admitted;
+- a turn whose final text is stored, or that has ended, can no longer be stopped;
 - deduplication and append commit together; a completed turn, its transcript, its event and the hand-over too;
 - every operation is atomic and, when it raises StoreUnavailableError, either happened as a whole or not at all.
 
@@ -21,18 +23,32 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from conversation.busy import Limits, WhenBusy
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
 from conversation.stores.events import EventLog
 from conversation.stores.records import Records
 from conversation.stores.transcripts import Transcripts
-from conversation.turn import Claim, Delivery, Final, Reason
+from conversation.turn import Claim, Delivery, Final, Reason, Repair
 
 LEASE = 15.0
 """Seconds for which a session is alive after it was opened or renewed."""
 
 SEEN_FOR = 24 * 3600.0
 """Seconds for which a redelivered message is recognised (Lark's last retry comes after 7.4 hours)."""
+
+
+OUTAGE = 5.0
+"""Seconds without a tick, which every process makes each second, after which the store must have been away."""
+
+GRACE = 5.0
+"""Seconds after an outage in which nobody is reaped: one renewal interval, for leases that ended meanwhile."""
+
+REPAIR_AGAIN = 60.0
+"""Seconds after which a repair that was taken and not reported as done is due again."""
+
+REPAIRABLE_FOR = 3600.0
+"""Seconds after its completion for which a turn can be repaired."""
 
 
 class StoreError(Exception):
@@ -44,7 +60,12 @@ class StoreUnavailableError(StoreError):
 
 
 class ClaimLostError(StoreError):
-    """Somebody else holds the conversation now: stop at once, and change nothing more."""
+    """Somebody else holds the conversation now: stop at once, and change nothing more.
+
+    ``stray`` is the ref of a message that was sent for this claim and could not be stored.
+    """
+
+    stray: str = ""
 
 
 class SessionLostError(StoreError):
@@ -52,27 +73,40 @@ class SessionLostError(StoreError):
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """A turn that is to end. Its owner has to be told: ``session``, empty if nobody runs it now."""
+
+    key: ConversationKey
+    epoch: int
+    session: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
     """What became of a message.
 
     ``claim`` is set when the caller's session now holds the conversation. ``notice_due`` is set for the first
-    message that a full queue refuses, until the queue has room again.
+    message that a full queue refuses, until the queue has room again. ``stopped`` is the reply that the message
+    interrupted.
     """
 
     status: Literal["accepted", "duplicate", "queue_full"]
     claim: Claim | None = None
     notice_due: bool = False
+    stopped: Stopped | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A turn that could not be answered; a person was told so, or could not be reached.
+    """A turn that could not be answered; a person was told so, or could not be reached. ``id`` is the turn's.
 
-    ``message`` is None where the stored record is damaged or was written by a later version.
+    ``messages`` is empty where the stored record is damaged or was written by a later version.
     """
 
+    id: str
     key: ConversationKey
-    message: InboundMessage | None
+    messages: tuple[InboundMessage, ...]
     reason: Reason
     at: float
 
@@ -92,8 +126,9 @@ class TurnStore(Protocol):
         ...
 
     async def renew(self, session: str, held: Collection[Claim]) -> tuple[Claim, ...]:
-        """Extend the lease and return the claims of this session that are not among ``held``: their answer was
-        lost on the way. An expired session that nobody reaped yet may renew. Raises SessionLostError.
+        """Extend the lease and return the claims of this session that are not among ``held``, whose answer was
+        lost on the way, and those whose turn was stopped. An expired session that nobody reaped yet may renew.
+        Raises SessionLostError.
         """
         ...
 
@@ -113,23 +148,40 @@ class TurnStore(Protocol):
         *,
         session: str,
         may_claim: bool,
-        max_queued: int,
+        limits: Limits,
+        when_busy: WhenBusy = "queue",
         refusal: Reason | None = None,
     ) -> Admission:
         """Append a message to its conversation's queue, unless it was seen in the last 24 hours.
 
-        Refused when ``max_queued`` turns wait behind the head. The conversation is claimed at once if it was
-        idle, the caller ``may_claim`` and its session is alive and not draining. ``refusal`` makes it a turn
-        that is answered with that notice.
+        Refused when ``limits.queued`` turns wait behind the head. With ``merge`` and ``interrupt`` it joins the last
+        turn instead if that has not begun, is the same person's, and is not refused. The conversation is claimed at
+        once if it was idle, the limits allow, the caller ``may_claim`` and its session is alive and not draining.
+        ``refusal`` makes it a turn that is answered with that notice; it neither merges nor interrupts.
+        """
+        ...
+
+    async def stop(self, key: ConversationKey, request: str) -> Stopped | None:
+        """Let the head turn end with Reason.CANCELLED, running or not; None if there is nothing to stop.
+
+        ``request`` names this wish: a second call with it does nothing, for 24 hours.
+        """
+        ...
+
+    async def take_back(self, bot: str, turn_id: str) -> Stopped | None:
+        """The person took this message, of the last 24 hours, back. A waiting turn loses it, or is refused with
+        Reason.TAKEN_BACK if it was the only one; a turn that has begun is stopped, unless it answers other messages
+        too. None if nothing changed.
         """
         ...
 
     async def claim(self, session: str, most: int) -> tuple[Claim, ...]:
-        """Claim up to ``most`` ready conversations, longest ready first. None for a draining session.
-        Raises SessionLostError, also for an expired one: it must renew first.
+        """Claim up to ``most`` ready conversations whose bot and person are below their limits. None for a draining
+        session. Raises SessionLostError, also for an expired one: it must renew first.
 
-        An engine in partitions keeps that order within each, and serves those with ready conversations in turn;
-        all of a bot's conversations are in one. The same holds for ``complete``.
+        Bots take turns, however many conversations of each are ready; of one bot the longest ready goes first. An
+        engine in partitions keeps that within each, and serves those with ready conversations in turn; all of a
+        bot's conversations are in one. The same holds for ``complete``.
         """
         ...
 
@@ -137,13 +189,16 @@ class TurnStore(Protocol):
         """Store how far the answer has come. Raises ClaimLostError."""
         ...
 
-    async def complete(self, claim: Claim, final: Final, *, keep_turns: int) -> Claim | None:
-        """End the turn with its outcome and free the slot for the longest-ready conversation, whose claim is
-        returned (None: nothing is ready, or the session may not claim).
+    async def complete(
+        self, claim: Claim, final: Final, *, keep_turns: int, repair_after: float | None = None
+    ) -> Claim | None:
+        """End the turn with its outcome and free the slot for the next conversation in line, whose claim is returned
+        (None: nothing is ready, or the session may not claim).
 
-        A conversation with further turns queues up behind those that are ready already. An answer is appended to
-        the transcript, of which the newest ``keep_turns`` turns are kept. Completing again is harmless and
-        returns None. Raises ClaimLostError.
+        A conversation with further turns queues up behind those of its bot that are ready already. An answer is
+        appended to the transcript, of which the newest ``keep_turns`` turns are kept. With ``repair_after`` a turn of
+        which something was shown is kept for a repair that is due after so many seconds. Completing again is
+        harmless and returns None. Raises ClaimLostError.
         """
         ...
 
@@ -153,20 +208,34 @@ class TurnStore(Protocol):
         """
         ...
 
-    async def release(self, claim: Claim) -> None:
-        """Put the turn back at the head, ready for anybody, counting neither crash nor failure.
-        Raises ClaimLostError.
+    async def tick(self, limit: int) -> bool:
+        """Reap expired sessions, end due back-offs, forget old deduplication and repairs; at most ``limit`` of each.
+        Returns whether a conversation became ready. Any process may, at any time.
+
+        After OUTAGE seconds without a tick nobody is reaped for GRACE seconds.
         """
         ...
 
-    async def tick(self, limit: int) -> bool:
-        """Reap expired sessions, end due back-offs, forget old deduplication; at most ``limit`` of each.
-        Returns whether a conversation became ready. Any process may, at any time.
+    async def due_repairs(self, limit: int) -> tuple[Repair, ...]:
+        """Repairs that are due, the longest due first. Each is due again after REPAIR_AGAIN, until ``repaired``."""
+        ...
+
+    async def repaired(self, repair: Repair) -> None:
+        """Done. Within REPAIRABLE_FOR of the completion ``suspect`` can make it due again."""
+        ...
+
+    async def suspect(self, claim: Claim, stray: str = "") -> None:
+        """Whoever lost this claim may have written late: a repair of the turn that is kept is due now. ``stray`` is
+        the ref of a message that it sent then, and nobody else may know.
         """
         ...
 
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
         """All of them, oldest first."""
+        ...
+
+    async def drop_dead_letter(self, id: str) -> bool:
+        """Forget a dead letter; whether it was there."""
         ...
 
 
@@ -194,9 +263,10 @@ class Store(Protocol):
         """Raises StoreUnavailableError with what to do about it."""
         ...
 
-    async def watch(self, wake: Callable[[], None]) -> None:
-        """Call ``wake`` when a conversation may have become ready through another process, until cancelled.
-        It may call too often, and it may miss one: who must not wait long looks by itself as well.
+    async def watch(self, wake: Callable[[], None], stop: Callable[[], None]) -> None:
+        """Call ``wake`` when a conversation may have become ready through another process, and ``stop`` when a turn
+        was stopped that this process may be running, until cancelled. It may call too often, and it may miss one:
+        who must not wait long looks by itself as well.
         """
         ...
 

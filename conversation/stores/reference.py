@@ -6,23 +6,29 @@ It is written to be read: one conversation is one object, every operation is a f
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
+from conversation.busy import Limits, WhenBusy
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
 from conversation.providers.port import Entry
 from conversation.stores.events import Event, EventKind
 from conversation.stores.port import (
+    GRACE,
     LEASE,
+    OUTAGE,
+    REPAIR_AGAIN,
+    REPAIRABLE_FOR,
     SEEN_FOR,
     Admission,
     ClaimLostError,
     DeadLetter,
     SessionLostError,
+    Stopped,
 )
-from conversation.turn import Claim, Delivery, Final, Reason, Turn
+from conversation.turn import Claim, Delivery, Final, Reason, Repair, Turn
 
 EVENTS_KEPT = 100_000
 """Events that memory holds; older ones are forgotten."""
@@ -37,6 +43,8 @@ class _Conversation:
     taken_over_at: float | None = None
     completed_epoch: int = 0
     told_full: bool = False
+    stopped: bool = False
+    strays: tuple[str, ...] = ()
 
 
 @dataclass
@@ -45,20 +53,43 @@ class _Session:
     draining: bool = False
 
 
+@dataclass
+class _Bot:
+    """``served`` is its virtual time: it rises by one with every claim."""
+
+    limits: Limits = field(default_factory=Limits)
+    served: int = 0
+
+
+@dataclass
+class _Kept:
+    """A completed turn that can be repaired. ``due_at`` is None while that is not asked for."""
+
+    turn: Turn
+    due_at: float | None
+    until: float
+    strays: tuple[str, ...] = ()
+
+
 class ReferenceTurns:
     """Keeps turns, transcripts and events of one process's life.
 
-    ``ready`` maps ready conversations to nothing, in the order in which they became ready.
+    ``ready`` holds the ready conversations, each with a number that rises with the time it became so.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._conversations: dict[ConversationKey, _Conversation] = {}
-        self._ready: dict[ConversationKey, None] = {}
+        self._ready: dict[ConversationKey, int] = {}
+        self._became_ready = 0
+        self._bots: dict[str, _Bot] = {}
         self._sessions: dict[str, _Session] = {}
         self._sessions_opened = 0
         self._seen: dict[str, float] = {}
         self._dead: list[DeadLetter] = []
+        self._kept: dict[str, _Kept] = {}
+        self._ticked_at: float | None = None
+        self._grace_until = 0.0
         self.said: dict[ConversationKey, list[tuple[Entry, ...]]] = {}
         self.happened: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self.position = 0
@@ -79,7 +110,8 @@ class ReferenceTurns:
         return tuple(
             self._current_claim(key)
             for key, conversation in self._conversations.items()
-            if conversation.owner == session and (key, conversation.epoch) not in known
+            if conversation.owner == session
+            and (conversation.stopped or (key, conversation.epoch) not in known)
         )
 
     async def drain(self, session: str) -> None:
@@ -98,79 +130,120 @@ class ReferenceTurns:
         *,
         session: str,
         may_claim: bool,
-        max_queued: int,
+        limits: Limits,
+        when_busy: WhenBusy = "queue",
         refusal: Reason | None = None,
     ) -> Admission:
-        now = self._clock.now()
-        seen_at = self._seen.get(message.turn_id)
-        if seen_at is not None and now - seen_at < SEEN_FOR:
+        if not self._first_sight(message.turn_id):
             return Admission("duplicate")
-        self._seen[message.turn_id] = now
+        self._bots.setdefault(message.key.bot, _Bot()).limits = limits
         conversation = self._conversations.setdefault(message.key, _Conversation())
-        if len(conversation.queue) > max_queued:
+        stopped = None
+        if refusal is None and when_busy == "interrupt":
+            stopped = self._stop_head(message.key, Reason.SUPERSEDED, begun=True)
+        if refusal is None and when_busy != "queue" and self._merge(conversation, message, limits.queued):
+            return Admission("accepted", stopped=stopped)
+        if len(conversation.queue) > limits.queued:
             self._log("message.refused", message.key, message.turn_id, Reason.QUEUE_FULL)
             notice_due, conversation.told_full = not conversation.told_full, True
-            return Admission("queue_full", notice_due=notice_due)
+            return Admission("queue_full", notice_due=notice_due, stopped=stopped)
         conversation.told_full = False
         was_idle = not conversation.queue
-        conversation.queue.append(Turn(message, now, refusal))
+        conversation.queue.append(Turn(message.turn_id, (message,), self._clock.now(), refusal))
         self._log("message.admitted", message.key, message.turn_id, refusal or "")
         if not was_idle:
-            return Admission("accepted")
-        if may_claim and self._may_claim(session):
+            return Admission("accepted", stopped=stopped)
+        self._make_ready(message.key)
+        if may_claim and self._may_claim(session) and self._within_limits(message.key):
             return Admission("accepted", self._claim(message.key, session))
-        self._ready[message.key] = None
         return Admission("accepted")
+
+    def _merge(self, conversation: _Conversation, message: InboundMessage, most: int) -> bool:
+        last = conversation.queue[-1] if conversation.queue else None
+        if (
+            last is None
+            or last.attempt
+            or last.refusal
+            or last.message.person != message.person
+            or len(last.messages) >= most
+        ):
+            return False
+        conversation.queue[-1] = replace(last, messages=(*last.messages, message))
+        self._log("message.merged", message.key, message.turn_id, last.id)
+        return True
+
+    async def stop(self, key: ConversationKey, request: str) -> Stopped | None:
+        return self._stop_head(key, Reason.CANCELLED) if self._first_sight(request) else None
+
+    async def take_back(self, bot: str, turn_id: str) -> Stopped | None:
+        found = self._find(bot, turn_id)
+        if found is None:
+            return None
+        key, place, turn = found
+        others = tuple(one for one in turn.messages if one.turn_id != turn_id)
+        if not others:
+            return self._stop(key, place, Reason.TAKEN_BACK)
+        if turn.attempt:
+            return None
+        conversation = self._conversations[key]
+        conversation.queue[place] = replace(turn, messages=others)
+        self._log("message.taken_back", key, turn_id)
+        return Stopped(key, conversation.epoch, "", Reason.TAKEN_BACK)
 
     async def claim(self, session: str, most: int) -> tuple[Claim, ...]:
         if self._known(session).expires_at <= self._clock.now():
             raise SessionLostError("the lease has expired: renew it first")
-        if not self._may_claim(session):
-            return ()
-        return tuple(self._claim(key, session) for key in tuple(self._ready)[:most])
+        claims: list[Claim] = []
+        while len(claims) < most and (claim := self._claim_next(session)) is not None:
+            claims.append(claim)
+        return tuple(claims)
 
     async def checkpoint(self, claim: Claim, delivery: Delivery) -> None:
         conversation = self._owned(claim)
         conversation.queue[0] = replace(conversation.queue[0], delivery=delivery)
 
-    async def complete(self, claim: Claim, final: Final, *, keep_turns: int) -> Claim | None:
+    async def complete(
+        self, claim: Claim, final: Final, *, keep_turns: int, repair_after: float | None = None
+    ) -> Claim | None:
         conversation = self._conversations.get(claim.key)
         if conversation is not None and conversation.completed_epoch == claim.epoch:
             return None
         conversation = self._owned(claim)
-        turn = conversation.queue.popleft()
+        turn, now = conversation.queue.popleft(), self._clock.now()
+        if repair_after is not None and turn.delivery != Delivery():
+            strays = conversation.strays
+            self._kept[turn.id] = _Kept(turn, now + repair_after, now + REPAIRABLE_FOR, strays)
         conversation.owner = conversation.taken_over_at = None
+        conversation.stopped, conversation.strays = False, ()
         conversation.completed_epoch = claim.epoch
         if final.answer:
             said = self.said.setdefault(claim.key, [])
-            said.append((Entry("user", turn.message.text), Entry("assistant", final.answer)))
+            said.append((Entry("user", claim.turn.question), Entry("assistant", final.answer)))
             del said[:-keep_turns]
         reason = final.outcome.reason
         if final.outcome.kind == "dead" and reason is not None:
-            self._dead.append(DeadLetter(claim.key, turn.message, reason, self._clock.now()))
+            self._dead.append(DeadLetter(turn.id, claim.key, turn.messages, reason, now))
         self._log("turn.completed", claim.key, turn.id, reason or final.outcome.kind)
         if conversation.queue:
-            self._ready[claim.key] = None
-        if not self._ready or not self._may_claim(claim.session):
-            return None
-        return self._claim(next(iter(self._ready)), claim.session)
+            self._make_ready(claim.key)
+        return self._claim_next(claim.session)
 
     async def retry(self, claim: Claim, delay: float) -> None:
         conversation = self._owned(claim)
         head = conversation.queue[0]
         conversation.queue[0] = replace(head, failures=head.failures + 1)
         conversation.owner = conversation.taken_over_at = None
+        conversation.stopped = False
         conversation.due_at = self._clock.now() + delay
         self._log("turn.retried", claim.key, head.id)
 
-    async def release(self, claim: Claim) -> None:
-        self._owned(claim)
-        self._put_back(claim.key, "turn.released")
-
     async def tick(self, limit: int) -> bool:
         now = self._clock.now()
+        if self._ticked_at is not None and now - self._ticked_at > OUTAGE:
+            self._grace_until = now + GRACE
+        self._ticked_at = now
         expired = [name for name, session in self._sessions.items() if session.expires_at <= now]
-        taken = sum(self._reap(name) for name in expired[:limit])
+        taken = sum(self._reap(name) for name in expired[:limit]) if now >= self._grace_until else 0
         due = sorted(
             (conversation.due_at, str(key), key)
             for key, conversation in self._conversations.items()
@@ -178,14 +251,49 @@ class ReferenceTurns:
         )
         for _, _, key in due[:limit]:
             self._conversations[key].due_at = None
-            self._ready[key] = None
+            self._make_ready(key)
         forgotten = [turn for turn, at in self._seen.items() if now - at >= SEEN_FOR]
         for turn in forgotten[:limit]:
             del self._seen[turn]
+        past_repair = [turn for turn, kept in self._kept.items() if kept.until <= now]
+        for turn in past_repair[:limit]:
+            del self._kept[turn]
         return bool(taken or due)
+
+    async def due_repairs(self, limit: int) -> tuple[Repair, ...]:
+        now = self._clock.now()
+        due = sorted(
+            (kept.due_at, turn_id, kept)
+            for turn_id, kept in self._kept.items()
+            if kept.due_at is not None and kept.due_at <= now < kept.until
+        )
+        for _, _, kept in due[:limit]:
+            kept.due_at = now + REPAIR_AGAIN
+        return tuple(Repair(kept.turn, kept.strays) for _, _, kept in due[:limit])
+
+    async def repaired(self, repair: Repair) -> None:
+        kept = self._kept.get(repair.turn.id)
+        if kept is not None:
+            kept.due_at, kept.strays = None, ()
+
+    async def suspect(self, claim: Claim, stray: str = "") -> None:
+        strays = (stray,) if stray else ()
+        kept = self._kept.get(claim.turn.id)
+        if kept is not None:
+            kept.due_at = self._clock.now()
+            kept.strays += strays
+            return
+        conversation = self._conversations.get(claim.key)
+        if conversation is not None and conversation.queue and conversation.queue[0].id == claim.turn.id:
+            conversation.strays += strays
 
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
         return tuple(self._dead)
+
+    async def drop_dead_letter(self, id: str) -> bool:
+        left = [letter for letter in self._dead if letter.id != id]
+        dropped, self._dead = len(left) < len(self._dead), left
+        return dropped
 
     def _known(self, session: str) -> _Session:
         try:
@@ -208,15 +316,80 @@ class ReferenceTurns:
             raise ClaimLostError("somebody else holds this conversation now")
         return conversation
 
+    def _claim_next(self, session: str) -> Claim | None:
+        """Of the bot that was served least, its longest-ready conversation. A bot that was away has not saved up."""
+        if not self._may_claim(session):
+            return None
+        newest = max((bot.served for bot in self._bots.values()), default=0)
+        in_line = [
+            (max(self._bots[key.bot].served, newest - 1), number, key)
+            for key, number in self._ready.items()
+            if self._within_limits(key)
+        ]
+        return self._claim(min(in_line, key=lambda one: one[:2])[2], session) if in_line else None
+
     def _claim(self, key: ConversationKey, session: str) -> Claim:
         conversation = self._conversations[key]
-        self._ready.pop(key, None)
+        del self._ready[key]
+        newest = max(bot.served for bot in self._bots.values())
+        self._bots[key.bot].served = max(self._bots[key.bot].served, newest - 1) + 1
         conversation.epoch += 1
         conversation.owner = session
         head = conversation.queue[0]
         conversation.queue[0] = replace(head, attempt=head.attempt + 1)
         self._log("turn.claimed", key, head.id)
         return self._current_claim(key)
+
+    def _within_limits(self, key: ConversationKey) -> bool:
+        limits = self._bots[key.bot].limits
+        person = self._conversations[key].queue[0].message.person
+        running = list(self._running_of(key.bot))
+        of_person = sum(turn.message.person == person for turn in running)
+        return (not limits.replies or len(running) < limits.replies) and (
+            not limits.per_person or of_person < limits.per_person
+        )
+
+    def _running_of(self, bot: str) -> Iterator[Turn]:
+        for key, conversation in self._conversations.items():
+            if key.bot == bot and conversation.owner is not None:
+                yield conversation.queue[0]
+
+    def _make_ready(self, key: ConversationKey) -> None:
+        self._became_ready += 1
+        self._ready[key] = self._became_ready
+
+    def _first_sight(self, turn_id: str) -> bool:
+        now = self._clock.now()
+        seen_at = self._seen.get(turn_id)
+        if seen_at is not None and now - seen_at < SEEN_FOR:
+            return False
+        self._seen[turn_id] = now
+        return True
+
+    def _find(self, bot: str, turn_id: str) -> tuple[ConversationKey, int, Turn] | None:
+        for key, conversation in self._conversations.items():
+            for place, turn in enumerate(conversation.queue):
+                if key.bot == bot and any(message.turn_id == turn_id for message in turn.messages):
+                    return key, place, turn
+        return None
+
+    def _stop_head(self, key: ConversationKey, reason: Reason, *, begun: bool = False) -> Stopped | None:
+        """``begun``: only if it has."""
+        conversation = self._conversations.get(key)
+        if conversation is None or not conversation.queue or (begun and not conversation.queue[0].attempt):
+            return None
+        return self._stop(key, 0, reason)
+
+    def _stop(self, key: ConversationKey, place: int, reason: Reason) -> Stopped | None:
+        conversation = self._conversations[key]
+        turn = conversation.queue[place]
+        if turn.refusal is not None or turn.delivery.final is not None:
+            return None
+        conversation.queue[place] = replace(turn, refusal=reason)
+        running = place == 0 and conversation.owner is not None
+        conversation.stopped = conversation.stopped or running
+        self._log("turn.stopped", key, turn.id, reason)
+        return Stopped(key, conversation.epoch, (conversation.owner or "") if running else "", reason)
 
     def _current_claim(self, key: ConversationKey) -> Claim:
         conversation = self._conversations[key]
@@ -228,8 +401,8 @@ class ReferenceTurns:
 
     def _put_back(self, key: ConversationKey, event: EventKind) -> None:
         conversation = self._conversations[key]
-        conversation.owner = None
-        self._ready[key] = None
+        conversation.owner, conversation.stopped = None, False
+        self._make_ready(key)
         self._log(event, key, conversation.queue[0].id)
 
     def _reap(self, session: str) -> int:

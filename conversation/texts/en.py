@@ -20,4 +20,7 @@ NOTICES = {
     Reason.DELIVERY_FAILED: "⚠️ The answer could not be delivered; please try again.",
     Reason.EXECUTOR_CRASH: "⚠️ Something broke while I was answering; please try again.",
     Reason.QUEUE_FULL: "⚠️ I am still answering your earlier messages; please send this one again later.",
+    Reason.CANCELLED: "⏹ Stopped, as you asked.",
+    Reason.TAKEN_BACK: "⏹ Stopped: the message was taken back.",
+    Reason.SUPERSEDED: "⏹ Stopped for your newer message.",
 }

@@ -20,4 +20,7 @@ NOTICES = {
     Reason.DELIVERY_FAILED: "⚠️ 回答未能送达，请重试。",
     Reason.EXECUTOR_CRASH: "⚠️ 回答时发生故障，请重试。",
     Reason.QUEUE_FULL: "⚠️ 我仍在回答您之前的消息，请稍后再发送这一条。",
+    Reason.CANCELLED: "⏹ 已按您的要求停止。",
+    Reason.TAKEN_BACK: "⏹ 消息已撤回，回答已停止。",
+    Reason.SUPERSEDED: "⏹ 已停止，先处理您的新消息。",
 }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from conversation import lease
-from conversation.outbound import DeliveryError, LivePart, PartRequest
+from conversation.outbound import DeliveryError, LivePart, PartRequest, ShownPart
 from conversation.providers.port import Prompt, ProviderError
 
 
@@ -32,6 +32,7 @@ class FakePlatform:
     def __init__(self, *, opens_early: bool = False, limit: int = 1000, interval: float = 1.0) -> None:
         self.opens_early = opens_early
         self.fate_known_after = 10.0
+        self.repair_after: float | None = 20.0
         self.limit = limit
         self.interval = interval
         self.messages: list[Visible] = []
@@ -77,6 +78,18 @@ class FakePlatform:
     async def remove(self, part: PartRequest, ref: str) -> None:
         await self.meets("remove")
         self.messages = [one for one in self.messages if one.ref != ref]
+
+    async def repair(self, parts: Sequence[ShownPart], strays: Sequence[str]) -> None:
+        await self.meets("repair")
+        own = {part.ref for part in parts}
+        for part in parts:
+            visible = next(one for one in self.messages if one.ref == part.ref)
+            if visible.text != part.text:
+                self.change(visible, part.text)
+        for copy in [one for one in self.messages if one.part in {part.request.id for part in parts}]:
+            if copy.ref not in own:
+                self.messages.remove(copy)
+        self.messages = [one for one in self.messages if one.ref in own or one.ref not in strays]
 
     async def meets(self, call: str) -> None:
         await lease.before_write(10.0)

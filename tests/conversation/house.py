@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 
 from conversation.actor import Actor
 from conversation.bot import Agent, Bot, Gates, Timeouts
+from conversation.busy import Limits, WhenBusy
 from conversation.directory import Directory
 from conversation.executor import Executor
 from conversation.messages import InboundMessage
+from conversation.repairs import Repairs
 from conversation.stores.events import Event
 from conversation.stores.memory import MemoryStore
 from tests.conversation.fake_platform import FakeModel, FakePlatform, Script
@@ -28,6 +30,7 @@ class House:
         max_replies: int = 250,
         gates: Gates | None = None,
         timeouts: Timeouts | None = None,
+        when_busy: WhenBusy = "queue",
     ) -> None:
         self.clock = LoopClock()
         self.platform = platform or FakePlatform()
@@ -35,7 +38,7 @@ class House:
         self.store = MemoryStore(self.clock)
         self.max_replies = max_replies
         self.agent = Agent("default", self.model, "Be kind.", timeouts=timeouts or Timeouts())
-        self.bot = Bot("helpdesk", self.agent, self.platform, gates or Gates())
+        self.bot = Bot("helpdesk", self.agent, self.platform, gates or Gates(), when_busy=when_busy)
         self.directory = self._directory()
 
     def _directory(self) -> Directory:
@@ -54,15 +57,20 @@ class House:
         """A process's life; leaving the context is its sudden death: nothing is released."""
         self.directory = self._directory()
         started = asyncio.Event()
-        life = asyncio.create_task(self.directory.run(started))
+        repairs = Repairs({"helpdesk": self.bot}, self.store.turns)
+        life = [asyncio.create_task(self.directory.run(started)), asyncio.create_task(repairs.run())]
         await started.wait()
         yield
-        life.cancel()
-        await asyncio.gather(life, return_exceptions=True)
+        for task in life:
+            task.cancel()
+        await asyncio.gather(*life, return_exceptions=True)
 
     async def say(self, message: InboundMessage, **how: int) -> str:
         refusal = self.bot.gates.on_arrival(message, self.clock.now())
-        admission = await self.directory.admit(message, max_queued=how.get("most", 20), refusal=refusal)
+        limits = Limits(how["most"]) if "most" in how else self.bot.limits
+        admission = await self.directory.admit(
+            message, limits=limits, when_busy=self.bot.when_busy, refusal=refusal
+        )
         return admission.status
 
     async def quiet(self) -> None:

@@ -25,14 +25,14 @@ def key(chat: str = "C1", bot: str = "helpdesk") -> ConversationKey:
 
 
 def message(
-    text: str = "hello", *, chat: str = "C1", identity: str = "", bot: str = "helpdesk"
+    text: str = "hello", *, chat: str = "C1", identity: str = "", bot: str = "helpdesk", user: str = "U1"
 ) -> InboundMessage:
     """A message in one chat; its identity is its text unless given."""
     return InboundMessage(
         key=key(chat, bot),
         identity=identity or f"{chat}/{text}",
-        address=Address(chat, f"m-{text}", "", "U1", "T1"),
-        sender=Sender("U1", "T1"),
+        address=Address(chat, f"m-{text}", "", user, "T1"),
+        sender=Sender(user, "T1"),
         text=text,
         sent_at=1_800_000_000.0,
         locale="en",

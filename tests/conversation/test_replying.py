@@ -290,7 +290,7 @@ def test_a_chat_that_takes_nothing_any_more_costs_a_dead_letter_and_nobody_else(
     assert house.outcomes == ["delivery_failed", "answered"]
     assert house.platform.shown == ["fine"]
     (letter,) = virtual_time.run(house.store.turns.dead_letters())
-    assert letter.message == message("hello")
+    assert letter.messages == (message("hello"),)
 
 
 @pytest.mark.parametrize("operation", ["admit", "complete", "claim"])

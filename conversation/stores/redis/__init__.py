@@ -84,9 +84,9 @@ class RedisStore:
         for warning in self.warnings:
             _log.warning("redis", advice=warning)
 
-    async def watch(self, wake: Callable[[], None]) -> None:
+    async def watch(self, wake: Callable[[], None], stop: Callable[[], None]) -> None:
         """Listens to what other processes tell."""
-        await self.wakeups.run(wake)
+        await self.wakeups.run(wake, stop)
 
     async def close(self) -> None:
         await self._batching.close()

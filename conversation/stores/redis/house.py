@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from conversation.keys import ConversationKey
 from conversation.stores.port import StoreUnavailableError
 from conversation.stores.redis.batching import Batching
 from conversation.stores.redis.partitions import Partitions
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of the keys' layout; rises when an older Turnkeeper could not work beside this one."""
 
 
@@ -31,9 +30,9 @@ class House:
             )
         await self.refresh()
 
-    async def partition_for(self, key: ConversationKey) -> int:
-        """The conversation's partition, known to all processes before anything is put into it."""
-        partition = self.partitions.of(key)
+    async def partition_for(self, bot: str) -> int:
+        """The partition of a bot's conversations, known to all processes before anything is put into it."""
+        partition = self.partitions.of(bot)
         if partition not in self.partitions.used:
             await self._use(partition)
         return partition

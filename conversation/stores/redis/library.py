@@ -9,8 +9,18 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from conversation.stores.port import LEASE, SEEN_FOR
+from conversation.stores.port import GRACE, LEASE, OUTAGE, REPAIR_AGAIN, REPAIRABLE_FOR, SEEN_FOR
 from conversation.stores.reference import EVENTS_KEPT
+
+_NUMBERS = {
+    "LEASE": LEASE,
+    "SEEN_FOR": SEEN_FOR,
+    "EVENTS_KEPT": EVENTS_KEPT,
+    "OUTAGE": OUTAGE,
+    "GRACE": GRACE,
+    "REPAIR_AGAIN": REPAIR_AGAIN,
+    "REPAIRABLE_FOR": REPAIRABLE_FOR,
+}
 
 
 class Library:
@@ -18,7 +28,7 @@ class Library:
 
     def __init__(self, source: str | None = None) -> None:
         text = source or Path(__file__).with_name("functions.lua").read_text(encoding="utf-8")
-        for name, value in (("LEASE", LEASE), ("SEEN_FOR", SEEN_FOR), ("EVENTS_KEPT", EVENTS_KEPT)):
+        for name, value in _NUMBERS.items():
             text = text.replace(f"@{name}@", f"{value:.0f}")
         self.name = "turnkeeper_" + hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
         self.text = text.replace("@LIBRARY@", self.name)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 
-from conversation.keys import ConversationKey
-
 HOME = 0
 
 
@@ -32,8 +30,8 @@ class Partitions:
     def home(self) -> str:
         return self.tag(HOME)
 
-    def of(self, key: ConversationKey) -> int:
-        digest = hashlib.blake2b(key.bot.encode(), digest_size=4).digest()
+    def of(self, bot: str) -> int:
+        digest = hashlib.blake2b(bot.encode(), digest_size=4).digest()
         return int.from_bytes(digest, "big") % self.count
 
     def now_ready(self, partition: int, conversations: int) -> None:

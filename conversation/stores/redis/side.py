@@ -26,7 +26,7 @@ class RedisTranscripts:
         self._partitions = house.partitions
 
     async def recent(self, key: ConversationKey, turns: int) -> tuple[Entry, ...]:
-        tag = self._partitions.tag(self._partitions.of(key))
+        tag = self._partitions.tag(self._partitions.of(key.bot))
         entries: list[Entry] = []
         for said in await self._batching.run(tag, "LRANGE", f"{tag}:said:{key}", -turns, -1):
             question, answer = orjson.loads(said)

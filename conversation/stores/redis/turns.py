@@ -8,29 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
 
 import orjson
 
+from conversation.busy import Limits, WhenBusy
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.lease import boottime
 from conversation.messages import InboundMessage
-from conversation.stored import UnreadableRecordError, stored_delivery, stored_message
+from conversation.stored import stored_delivery, stored_message
 from conversation.stores.port import (
     Admission,
     ClaimLostError,
     DeadLetter,
     SessionLostError,
+    Stopped,
     StoreUnavailableError,
 )
+from conversation.stores.redis import rows
 from conversation.stores.redis.batching import Batching
 from conversation.stores.redis.connection import Argument
 from conversation.stores.redis.house import House
 from conversation.stores.redis.partitions import HOME
 from conversation.stores.redis.sessions import Session, Sessions
-from conversation.turn import Claim, Delivery, Final, Reason, Turn
+from conversation.turn import Claim, Delivery, Final, Reason, Repair, Turn
 
 
 class RedisTurns:
@@ -66,7 +69,7 @@ class RedisTurns:
         mine, asked_at = self._sessions.known(session), self._sessions.now()
         known: dict[int, list[str | int]] = {partition: [] for partition in mine.partitions}
         for claim in held:
-            known.setdefault(self._partitions.of(claim.key), []).extend((str(claim.key), claim.epoch))
+            known.setdefault(self._partitions.of(claim.key.bot), []).extend((str(claim.key), claim.epoch))
         replies = await asyncio.gather(
             *(
                 self._call("renew", partition, session, mine.may_enter(partition), *claims)
@@ -78,7 +81,7 @@ class RedisTurns:
         mine.renewed_at = asked_at
         for partition in known:
             mine.enter(partition)
-        return await self._readable([row for rows in replies for row in rows], session)
+        return tuple(rows.claim(row, session) for reply in replies for row in reply)
 
     async def drain(self, session: str) -> None:
         mine = self._sessions.known(session)
@@ -101,10 +104,11 @@ class RedisTurns:
         *,
         session: str,
         may_claim: bool,
-        max_queued: int,
+        limits: Limits,
+        when_busy: WhenBusy = "queue",
         refusal: Reason | None = None,
     ) -> Admission:
-        partition = await self._house.partition_for(message.key)
+        partition = await self._house.partition_for(message.key.bot)
         mine = self._sessions.find(session)
         may_claim = may_claim and not (mine and mine.draining)
         reply = await self._call(
@@ -113,26 +117,40 @@ class RedisTurns:
             session,
             self._sessions.entering(mine, partition) if may_claim else "",
             int(may_claim),
-            max_queued,
+            limits.queued,
             str(message.key),
             message.turn_id,
             refusal or "",
             stored_message.write(message),
+            message.key.bot,
+            message.person,
+            limits.replies,
+            limits.per_person,
+            when_busy,
             durable=True,
         )
         if may_claim and mine:
             mine.enter(partition)
         match reply:
             case [b"claimed", at, epoch]:
-                turn = Turn(message, float(at), refusal, attempt=1)
+                turn = Turn(message.turn_id, (message,), float(at), refusal, attempt=1)
                 return Admission("accepted", Claim(message.key, turn, epoch, session))
             case [b"duplicate"]:
                 return Admission("duplicate")
-            case [b"queue_full", notice_due]:
-                return Admission("queue_full", notice_due=bool(notice_due))
-            case [b"ready"]:
+            case [b"queue_full", notice_due, *stopped]:
+                return Admission("queue_full", notice_due=bool(notice_due), stopped=rows.stopped(*stopped))
+            case [b"queued", *stopped]:
+                return Admission("accepted", stopped=rows.stopped(*stopped))
+            case _:
                 self._partitions.now_ready(partition, 1)
-        return Admission("accepted")
+                return Admission("accepted")
+
+    async def stop(self, key: ConversationKey, request: str) -> Stopped | None:
+        partition = self._partitions.of(key.bot)
+        return rows.stopped(await self._call("stop", partition, str(key), request, durable=True))
+
+    async def take_back(self, bot: str, turn_id: str) -> Stopped | None:
+        return rows.stopped(await self._call("take_back", self._partitions.of(bot), turn_id, durable=True))
 
     async def claim(self, session: str, most: int) -> tuple[Claim, ...]:
         mine = self._sessions.known(session)
@@ -151,12 +169,13 @@ class RedisTurns:
         return claims
 
     async def checkpoint(self, claim: Claim, delivery: Delivery) -> None:
-        record = stored_delivery.write(delivery)
-        durable = delivery.final is not None
-        _held(await self._on("checkpoint", claim, record, durable=durable))
+        record, final = stored_delivery.write(delivery), delivery.final is not None
+        _held(await self._on("checkpoint", claim, record, "1" if final else "", durable=final))
 
-    async def complete(self, claim: Claim, final: Final, *, keep_turns: int) -> Claim | None:
-        partition = self._partitions.of(claim.key)
+    async def complete(
+        self, claim: Claim, final: Final, *, keep_turns: int, repair_after: float | None = None
+    ) -> Claim | None:
+        partition = self._partitions.of(claim.key.bot)
         hand_over = self._partitions.next_served(also=partition) == partition
         reason = final.outcome.reason or ""
         reply = _held(
@@ -165,9 +184,10 @@ class RedisTurns:
                 claim,
                 int(hand_over),
                 keep_turns,
-                orjson.dumps((claim.turn.message.text, final.answer)) if final.answer else "",
+                orjson.dumps((claim.turn.question, final.answer)) if final.answer else "",
                 reason or final.outcome.kind,
                 reason if final.outcome.kind == "dead" else "",
+                "" if repair_after is None else repr(repair_after),
                 durable=True,
             )
         )
@@ -175,17 +195,13 @@ class RedisTurns:
             return None
         ready, *claims = reply
         self._partitions.now_ready(partition, ready)
-        if following := await self._readable(claims, claim.session):
+        if claims:
             self._partitions.served(partition)
-            return following[0]
+            return rows.claim(claims[0], claim.session)
         return await self._claim_next(claim.session, but=partition if hand_over else None)
 
     async def retry(self, claim: Claim, delay: float) -> None:
         _held(await self._on("retry", claim, repr(delay)))
-
-    async def release(self, claim: Claim) -> None:
-        _held(await self._on("release", claim))
-        self._partitions.now_ready(self._partitions.of(claim.key), 1)
 
     async def tick(self, limit: int) -> bool:
         partitions = self._partitions.used
@@ -195,6 +211,19 @@ class RedisTurns:
             self._partitions.now_ready(partition, reply[1] if reply else 0)
         return any(reply and reply[0] for reply in replies)
 
+    async def due_repairs(self, limit: int) -> tuple[Repair, ...]:
+        asked = [self._call("due_repairs", partition, limit) for partition in self._partitions.used]
+        replies = await asyncio.gather(*map(_unless_away, asked))
+        return tuple(repair for reply in replies for row in reply or () if (repair := rows.repair(row)))
+
+    async def repaired(self, repair: Repair) -> None:
+        partition = self._partitions.of(repair.turn.message.key.bot)
+        await self._call("repaired", partition, repair.turn.id)
+
+    async def suspect(self, claim: Claim, stray: str = "") -> None:
+        partition = self._partitions.of(claim.key.bot)
+        await self._call("suspect", partition, str(claim.key), claim.turn.id, stray, durable=True)
+
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
         lists = await asyncio.gather(
             *(
@@ -202,15 +231,19 @@ class RedisTurns:
                 for tag in map(self._partitions.tag, self._partitions.used)
             )
         )
-        letters = [_dead_letter(row) for rows in lists for row in rows]
+        letters = [rows.dead_letter(row) for found in lists for row in found]
         return tuple(sorted(letters, key=lambda letter: letter.at))
+
+    async def drop_dead_letter(self, id: str) -> bool:
+        calls = [
+            self._call("drop_dead_letter", partition, id, durable=True) for partition in self._partitions.used
+        ]
+        return any(await asyncio.gather(*calls))
 
     async def _count_ready(self, session: str) -> None:
         """Ask all partitions in use at once. Raises SessionLostError as ``claim`` does."""
         partitions = self._partitions.used
-        counts = [
-            self._batching.run(tag, "ZCARD", f"{tag}:ready") for tag in map(self._partitions.tag, partitions)
-        ]
+        counts = [self._call("count_claimable", partition) for partition in partitions]
         known, _, *ready = await asyncio.gather(
             self._call("claim", HOME, session, "", 0), self._house.refresh(), *map(_unless_away, counts)
         )
@@ -223,24 +256,11 @@ class RedisTurns:
         if mine.draining:
             most = 0
         entering = self._sessions.entering(mine, partition)
-        rows = await self._call("claim", partition, mine.name, entering, most)
-        if rows == b"session-lost":
+        reply = await self._call("claim", partition, mine.name, entering, most)
+        if reply == b"session-lost":
             raise SessionLostError("the session is gone, or its lease has expired: renew it first")
         mine.enter(partition)
-        return await self._readable(rows, mine.name)
-
-    async def _readable(self, rows: Sequence[Sequence[bytes]], session: str) -> tuple[Claim, ...]:
-        """The claims granted. A turn whose message is damaged becomes a dead letter instead."""
-        claims = []
-        for row in rows:
-            try:
-                claims.append(_claim(row, session))
-            except UnreadableRecordError:
-                key, epoch = row[:2]
-                partition = self._partitions.of(ConversationKey.parse(key.decode()))
-                bury = (0, 1, "", Reason.MALFORMED, Reason.MALFORMED)
-                await self._call("complete", partition, session, key, epoch, *bury, durable=True)
-        return tuple(claims)
+        return tuple(rows.claim(row, mine.name) for row in reply)
 
     async def _claim_next(self, session: str, *, but: int | None) -> Claim | None:
         """For a freed slot: the claim of the next partition in turn. Whatever goes wrong, there is a next sweep."""
@@ -265,7 +285,7 @@ class RedisTurns:
         return self._batching.call(function, self._partitions.tag(partition), now, *args, durable=durable)
 
     def _on(self, function: str, claim: Claim, *args: Argument, durable: bool = False) -> asyncio.Future[Any]:
-        partition = self._partitions.of(claim.key)
+        partition = self._partitions.of(claim.key.bot)
         return self._call(
             function, partition, claim.session, str(claim.key), claim.epoch, *args, durable=durable
         )
@@ -283,40 +303,3 @@ def _held(reply: object) -> Any:  # as the function answered
     if reply == b"claim-lost":
         raise ClaimLostError("somebody else holds this conversation now")
     return reply
-
-
-def _claim(row: Sequence[bytes], session: str) -> Claim:
-    key, epoch, taken_over_at, attempt, crashes, failures, delivery, head = row
-    facts, _, message = head.partition(b"\n")
-    _, admitted_at, refusal = facts.split(b" ")
-    try:
-        reason = Reason(refusal.decode()) if refusal else None
-        progress = stored_delivery.read(delivery) if delivery else Delivery()
-    except (UnreadableRecordError, ValueError):  # ValueError: a reason that a later version knows
-        progress, reason = Delivery(), Reason.MALFORMED
-    turn = Turn(
-        stored_message.read(message),
-        float(admitted_at),
-        reason,
-        int(attempt),
-        int(crashes),
-        int(failures),
-        progress,
-    )
-    return Claim(
-        ConversationKey.parse(key.decode()),
-        turn,
-        int(epoch),
-        session,
-        float(taken_over_at) if taken_over_at else None,
-    )
-
-
-def _dead_letter(row: bytes) -> DeadLetter:
-    facts, _, record = row.partition(b"\n")
-    key, reason, at = facts.decode().split(" ")
-    try:
-        message: InboundMessage | None = stored_message.read(record)
-    except UnreadableRecordError:
-        message = None
-    return DeadLetter(ConversationKey.parse(key), message, Reason(reason), float(at))

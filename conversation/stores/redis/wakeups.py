@@ -1,4 +1,4 @@
-"""Being told at once that a conversation became ready, by whatever process made it so.
+"""Being told at once that a conversation became ready, or a turn was stopped, by whatever process made it so.
 
 A courtesy: everybody also looks once a second, so a message that is lost here costs a second and nothing else.
 """
@@ -33,21 +33,23 @@ class Wakeups:
         self._called_at = 0.0
         self._call: asyncio.TimerHandle | None = None
 
-    async def run(self, wake: Callable[[], None]) -> None:
-        """Call ``wake`` when conversations became ready, until cancelled."""
+    async def run(self, wake: Callable[[], None], stop: Callable[[], None]) -> None:
+        """Call ``wake`` when conversations became ready and ``stop`` when turns were stopped, until cancelled."""
         try:
             while True:
                 try:
                     async with asyncio.TaskGroup() as listening:
                         for subscriber, tags in await self._connection.subscribers(self._tags):
-                            listening.create_task(self._listen(subscriber, tags, wake), name="wake-ups")
+                            listening.create_task(self._listen(subscriber, tags, wake, stop), name="wake-ups")
                 except* FAILURES:
                     await asyncio.sleep(PAUSE)
         finally:
             if self._call is not None:
                 self._call.cancel()
 
-    async def _listen(self, subscriber: PubSub, tags: Sequence[str], wake: Callable[[], None]) -> None:
+    async def _listen(
+        self, subscriber: PubSub, tags: Sequence[str], wake: Callable[[], None], stop: Callable[[], None]
+    ) -> None:
         async with subscriber:
             for tag in tags:  # one by one: a cluster takes only channels of one slot in one command
                 await subscriber.ssubscribe(f"{tag}:wake")
@@ -61,7 +63,10 @@ class Wakeups:
                     await subscriber.ping()
                 asked = told is None
                 if told is not None and told["type"] == "smessage":
-                    self._soon(wake)
+                    if told["data"] == b"stop":
+                        stop()
+                    else:
+                        self._soon(wake)
                 elif told is not None and told["type"] == "sunsubscribe":
                     raise ConnectionError("the partition is at another node now")
 

@@ -35,6 +35,6 @@ class SqliteStore:
     async def close(self) -> None:
         await self._writer.close()
 
-    async def watch(self, wake: Callable[[], None]) -> None:  # noqa: ARG002 - the port's signature
+    async def watch(self, wake: Callable[[], None], stop: Callable[[], None]) -> None:  # noqa: ARG002 - the port's signature
         """Nobody else has this store open."""
         await asyncio.Event().wait()

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
-from conversation.stored import UnreadableRecordError, stored_delivery, stored_message
+from conversation.stored import (
+    UnreadableRecordError,
+    placeholder,
+    read_messages,
+    stored_delivery,
+)
 from conversation.stores.events import EventKind
-from conversation.stores.port import SEEN_FOR, ClaimLostError, SessionLostError
+from conversation.stores.port import SEEN_FOR, ClaimLostError, SessionLostError, Stopped
+from conversation.stores.sqlite import line
 from conversation.turn import Claim, Delivery, Reason, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """``seq`` is that of the next turn."""
+
+    id: int
+    queued: int
+    seq: int
+    told_full: bool
 
 
 def known_session(db: sqlite3.Connection, session: str) -> float:
@@ -29,40 +46,40 @@ def may_claim(db: sqlite3.Connection, session: str, now: float) -> bool:
     )
 
 
-def first_sight(db: sqlite3.Connection, turn_id: str, now: float) -> bool:
-    """Remember the message; False if it was seen in the last 24 hours."""
+def first_sight(db: sqlite3.Connection, turn_id: str, now: float, conversation: int | None = None) -> bool:
+    """Remember the message and where it is; False if it was seen in the last 24 hours."""
     return (
         db.execute(
-            "INSERT INTO seen VALUES (?1, ?2) ON CONFLICT (turn) DO UPDATE SET at = ?2 WHERE at <= ?3",
-            (turn_id, now, now - SEEN_FOR),
+            "INSERT INTO seen VALUES (?1, ?2, ?4)"
+            " ON CONFLICT (turn) DO UPDATE SET at = ?2, conversation = ?4 WHERE at <= ?3",
+            (turn_id, now, now - SEEN_FOR, conversation),
         ).rowcount
         == 1
     )
 
 
-def conversation(db: sqlite3.Connection, key: str) -> tuple[int, int, int, bool]:
-    """(id, turns queued, seq of the next turn, told that it is full), creating the conversation if it is new."""
+def conversation(db: sqlite3.Connection, key: str, bot: int) -> Conversation:
+    """Created if it is new."""
     row = db.execute(
         "SELECT id, queued, next_seq, told_full FROM conversation WHERE key = ?", (key,)
     ).fetchone()
     if row is not None:
-        id_, queued, seq, told_full = row
-        return id_, queued, seq, bool(told_full)
-    created = db.execute("INSERT INTO conversation (key) VALUES (?)", (key,)).lastrowid
+        return Conversation(*row)
+    created = db.execute("INSERT INTO conversation (key, bot) VALUES (?, ?)", (key, bot)).lastrowid
     assert created is not None
-    return created, 0, 1, False
+    return Conversation(created, 0, 1, told_full=False)
 
 
-def owned(db: sqlite3.Connection, claim: Claim) -> tuple[int, int]:
-    """(id, seq of the head) of a conversation that this claim still holds. Raises ClaimLostError."""
+def owned(db: sqlite3.Connection, claim: Claim) -> tuple[int, int, str]:
+    """(id, seq of the head, person) of a conversation that this claim still holds. Raises ClaimLostError."""
     row = db.execute(
-        "SELECT id, (SELECT min(seq) FROM turn WHERE conversation = conversation.id) FROM conversation"
+        "SELECT id, (SELECT min(seq) FROM turn WHERE conversation = conversation.id), person FROM conversation"
         " WHERE key = ? AND owner = ? AND epoch = ?",
         (str(claim.key), claim.session, claim.epoch),
     ).fetchone()
     if row is None:
         raise ClaimLostError("somebody else holds this conversation now")
-    return row[0], row[1]
+    return row[0], row[1], row[2]
 
 
 def owned_by(db: sqlite3.Connection, session: str | int) -> list[int]:
@@ -79,71 +96,30 @@ def already_completed(db: sqlite3.Connection, claim: Claim) -> bool:
     )
 
 
-def make_ready(db: sqlite3.Connection, conversation: int) -> None:
-    db.execute(
-        "UPDATE conversation SET ready_order = (SELECT coalesce(max(ready_order), 0) + 1 FROM conversation"
-        " WHERE ready_order IS NOT NULL) WHERE id = ?",
-        (conversation,),
-    )
-
-
-def claim_ready(db: sqlite3.Connection, session: str, most: int, now: float) -> tuple[Claim, ...]:
-    ready = db.execute(
-        "SELECT id FROM conversation WHERE ready_order IS NOT NULL ORDER BY ready_order LIMIT ?", (most,)
-    ).fetchall()
-    if not ready or not may_claim(db, session, now):
-        return ()
-    claims = []
-    for (conversation,) in ready:
-        head = readable_head(db, conversation, now)
-        if head is not None:
-            take(db, conversation, *head, session, now)
-            claims.append(current_claim(db, conversation))
-    return tuple(claims)
-
-
-def readable(record: bytes) -> InboundMessage | None:
-    """The stored message, or None if it is damaged or of a version that this one does not know."""
-    try:
-        return stored_message.read(record)
-    except UnreadableRecordError:
+def claim_next(db: sqlite3.Connection, session: str, now: float) -> Claim | None:
+    if not may_claim(db, session, now):
         return None
-
-
-def readable_head(db: sqlite3.Connection, conversation: int, now: float) -> tuple[int, str] | None:
-    """(seq, id) of the head turn. Turns whose message is damaged become dead letters on the way; None, and an
-    idle conversation, if none is left.
-    """
-    first = "SELECT seq, id, message FROM turn WHERE conversation = ? ORDER BY seq LIMIT 1"
-    while (row := db.execute(first, (conversation,)).fetchone()) is not None:
-        seq, turn_id, message = row
-        if readable(message) is not None:
-            return seq, turn_id
-        db.execute("DELETE FROM turn WHERE conversation = ? AND seq = ?", (conversation, seq))
-        db.execute("UPDATE conversation SET queued = queued - 1 WHERE id = ?", (conversation,))
-        bury(db, conversation, message, Reason.MALFORMED, now)
-        log(db, now, "turn.completed", conversation, turn_id, Reason.MALFORMED)
-    db.execute("UPDATE conversation SET ready_order = NULL WHERE id = ?", (conversation,))
-    return None
-
-
-def bury(db: sqlite3.Connection, conversation: int, message: bytes, reason: str, now: float) -> None:
-    db.execute(
-        "INSERT INTO dead_letter (conversation, message, reason, at) VALUES (?, ?, ?, ?)",
-        (conversation, message, reason, now),
-    )
+    conversation = line.next_in_line(db)
+    if conversation is None:
+        return None
+    line.leave(db, conversation)
+    seq, turn_id = db.execute(
+        "SELECT seq, id FROM turn WHERE conversation = ? ORDER BY seq LIMIT 1", (conversation,)
+    ).fetchone()
+    take(db, conversation, seq, turn_id, session, now)
+    return current_claim(db, conversation)
 
 
 def take(db: sqlite3.Connection, conversation: int, seq: int, turn_id: str, session: str, now: float) -> int:
     """Give the conversation's head turn to the session; returns the claim's epoch."""
     (epoch,) = db.execute(
-        "UPDATE conversation SET owner = ?, epoch = epoch + 1, ready_order = NULL WHERE id = ?"
-        " RETURNING epoch",
+        "UPDATE conversation SET owner = ?, epoch = epoch + 1 WHERE id = ? RETURNING epoch",
         (session, conversation),
     ).fetchone()
     db.execute(
         "UPDATE turn SET attempt = attempt + 1 WHERE conversation = ? AND seq = ?", (conversation, seq)
     )
+    line.serve(db, conversation)
     log(db, now, "turn.claimed", conversation, turn_id)
     return int(epoch)
 
@@ -152,23 +128,59 @@ def current_claim(db: sqlite3.Connection, conversation: int) -> Claim:
     key, epoch, owner, taken_over_at = db.execute(
         "SELECT key, epoch, owner, taken_over_at FROM conversation WHERE id = ?", (conversation,)
     ).fetchone()
-    message, admitted_at, refusal, attempt, crashes, failures, delivery = db.execute(
-        "SELECT message, admitted_at, refusal, attempt, crashes, failures, delivery FROM turn"
+    turn_id, message, admitted_at, refusal, attempt, crashes, failures, delivery = db.execute(
+        "SELECT id, message, admitted_at, refusal, attempt, crashes, failures, delivery FROM turn"
         " WHERE conversation = ? ORDER BY seq LIMIT 1",
         (conversation,),
     ).fetchone()
+    parsed = ConversationKey.parse(key)
+    messages = readable(message)
     try:
         reason = Reason(refusal) if refusal else None
         progress = stored_delivery.read(delivery) if delivery else Delivery()
     except (UnreadableRecordError, ValueError):  # ValueError: a reason that a later version knows
         progress, reason = Delivery(), Reason.MALFORMED
-    turn = Turn(stored_message.read(message), admitted_at, reason, attempt, crashes, failures, progress)
-    return Claim(ConversationKey.parse(key), turn, epoch, str(owner), taken_over_at)
+    turn = Turn(
+        turn_id,
+        messages or (placeholder(parsed),),
+        admitted_at,
+        reason if messages else Reason.MALFORMED,
+        attempt,
+        crashes,
+        failures,
+        progress,
+    )
+    return Claim(parsed, turn, epoch, str(owner), taken_over_at)
+
+
+def readable(record: bytes) -> tuple[InboundMessage, ...]:
+    """The stored messages, or none if they are damaged or of a version that this one does not know."""
+    try:
+        return read_messages(record)
+    except UnreadableRecordError:
+        return ()
+
+
+def bury(
+    db: sqlite3.Connection, conversation: int, turn_id: str, record: bytes, reason: str, now: float
+) -> None:
+    db.execute(
+        "INSERT INTO dead_letter (turn, conversation, message, reason, at) VALUES (?, ?, ?, ?, ?)",
+        (turn_id, conversation, record, reason, now),
+    )
+
+
+def let_go(db: sqlite3.Connection, conversation: int) -> None:
+    """Nobody runs the head turn any more."""
+    (person,) = db.execute(
+        "UPDATE conversation SET owner = NULL, stopped = 0 WHERE id = ? RETURNING person", (conversation,)
+    ).fetchone()
+    line.unpark(db, person)
 
 
 def put_back(db: sqlite3.Connection, conversation: int, event: EventKind, now: float) -> None:
-    db.execute("UPDATE conversation SET owner = NULL WHERE id = ?", (conversation,))
-    make_ready(db, conversation)
+    let_go(db, conversation)
+    line.make_ready(db, conversation)
     (turn_id,) = db.execute(
         "SELECT id FROM turn WHERE conversation = ? ORDER BY seq LIMIT 1", (conversation,)
     ).fetchone()
@@ -188,6 +200,65 @@ def reap(db: sqlite3.Connection, session: int, now: float) -> int:
         )
         put_back(db, conversation, "turn.taken_over", now)
     return len(held)
+
+
+def head(db: sqlite3.Connection, conversation: int) -> tuple[int, int] | None:
+    """(seq, attempt) of the head turn."""
+    row: tuple[int, int] | None = db.execute(
+        "SELECT seq, attempt FROM turn WHERE conversation = ? ORDER BY seq LIMIT 1", (conversation,)
+    ).fetchone()
+    return row
+
+
+def stop(db: sqlite3.Connection, conversation: int, seq: int, reason: Reason, now: float) -> Stopped | None:
+    """Refuse a turn, unless it is refused already or its final text is stored."""
+    turn_id, refusal, delivery = db.execute(
+        "SELECT id, refusal, delivery FROM turn WHERE conversation = ? AND seq = ?", (conversation, seq)
+    ).fetchone()
+    if refusal is not None or (delivery and stored_delivery.read(delivery).final is not None):
+        return None
+    db.execute("UPDATE turn SET refusal = ? WHERE conversation = ? AND seq = ?", (reason, conversation, seq))
+    key, epoch, owner, first = db.execute(
+        "SELECT key, epoch, owner, (SELECT min(seq) FROM turn WHERE conversation = ?1)"
+        " FROM conversation WHERE id = ?1",
+        (conversation,),
+    ).fetchone()
+    running = owner is not None and seq == first
+    if running:
+        db.execute("UPDATE conversation SET stopped = 1 WHERE id = ?", (conversation,))
+    log(db, now, "turn.stopped", conversation, turn_id, reason)
+    return Stopped(ConversationKey.parse(key), epoch, str(owner) if running else "", reason)
+
+
+def interrupt(db: sqlite3.Connection, conversation: int, now: float) -> Stopped | None:
+    """Stop the head turn if it has begun."""
+    found = head(db, conversation)
+    return stop(db, conversation, found[0], Reason.SUPERSEDED, now) if found and found[1] else None
+
+
+def merge(db: sqlite3.Connection, conversation: int, person: str, record: bytes, most: int) -> str | None:
+    """Let a message join the last turn of its conversation; that turn's id, None if it may not."""
+    row = db.execute(
+        "UPDATE turn SET message = CAST(message || x'0a' || ?1 AS BLOB), messages = messages + 1"
+        " WHERE conversation = ?2"
+        " AND seq = (SELECT max(seq) FROM turn WHERE conversation = ?2)"
+        " AND attempt = 0 AND refusal IS NULL AND person = ?3 AND messages < ?4 RETURNING id",
+        (record, conversation, person, most),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def drop_message(
+    db: sqlite3.Connection, conversation: int, seq: int, turn_id: str, others: bytes, now: float
+) -> Stopped:
+    """Leave one message out of a turn that has not begun."""
+    db.execute(
+        "UPDATE turn SET message = ?, messages = messages - 1 WHERE conversation = ? AND seq = ?",
+        (others, conversation, seq),
+    )
+    log(db, now, "message.taken_back", conversation, turn_id)
+    key, epoch = db.execute("SELECT key, epoch FROM conversation WHERE id = ?", (conversation,)).fetchone()
+    return Stopped(ConversationKey.parse(key), epoch, "", Reason.TAKEN_BACK)
 
 
 def append_said(

@@ -6,30 +6,51 @@ CREATE TABLE session (
     draining    INTEGER NOT NULL DEFAULT 0
 );
 
--- ready_order is set exactly while a conversation is ready, and rises with the time it became so.
+-- served is a bot's virtual time; ready counts its conversations that are ready and not parked. 0 is no limit.
+CREATE TABLE bot (
+    id          INTEGER PRIMARY KEY,
+    name        TEXT NOT NULL UNIQUE,
+    replies     INTEGER NOT NULL DEFAULT 0,
+    per_person  INTEGER NOT NULL DEFAULT 0,
+    served      INTEGER NOT NULL DEFAULT 0,
+    ready       INTEGER NOT NULL DEFAULT 0
+);
+
+-- ready_order is set exactly while a conversation is ready, and rises with the time it became so. A ready one whose
+-- person is at the limit is parked when its turn would have come, so that nobody looks at it again until one of that
+-- person's turns ends. person is whose turn runs, or would.
 CREATE TABLE conversation (
     id               INTEGER PRIMARY KEY,
     key              TEXT NOT NULL UNIQUE,
+    bot              INTEGER NOT NULL,
+    person           TEXT NOT NULL DEFAULT '',
     queued           INTEGER NOT NULL DEFAULT 0,
     next_seq         INTEGER NOT NULL DEFAULT 1,
     epoch            INTEGER NOT NULL DEFAULT 0,
     completed_epoch  INTEGER NOT NULL DEFAULT 0,
     owner            INTEGER,
     ready_order      INTEGER,
+    parked           INTEGER NOT NULL DEFAULT 0,
     due_at           REAL,
     taken_over_at    REAL,
-    told_full        INTEGER NOT NULL DEFAULT 0
+    told_full        INTEGER NOT NULL DEFAULT 0,
+    stopped          INTEGER NOT NULL DEFAULT 0,
+    strays           TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX conversation_ready ON conversation (ready_order) WHERE ready_order IS NOT NULL;
+CREATE INDEX conversation_ready ON conversation (bot, parked, ready_order) WHERE ready_order IS NOT NULL;
+CREATE INDEX conversation_parked ON conversation (person, ready_order) WHERE parked = 1;
 CREATE INDEX conversation_due ON conversation (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX conversation_owner ON conversation (owner) WHERE owner IS NOT NULL;
+CREATE INDEX conversation_person ON conversation (person) WHERE owner IS NOT NULL;
 
--- The head of a conversation's queue is its turn with the smallest seq.
+-- The head of a conversation's queue is its turn with the smallest seq. message holds a line for each message.
 CREATE TABLE turn (
     conversation  INTEGER NOT NULL,
     seq           INTEGER NOT NULL,
     id            TEXT NOT NULL,
+    person        TEXT NOT NULL,
     message       BLOB NOT NULL,
+    messages      INTEGER NOT NULL DEFAULT 1,
     admitted_at   REAL NOT NULL,
     refusal       TEXT,
     attempt       INTEGER NOT NULL DEFAULT 0,
@@ -39,9 +60,11 @@ CREATE TABLE turn (
     PRIMARY KEY (conversation, seq)
 ) WITHOUT ROWID;
 
+-- conversation is where a message was put; NULL for what is no message.
 CREATE TABLE seen (
-    turn  TEXT PRIMARY KEY,
-    at    REAL NOT NULL
+    turn          TEXT PRIMARY KEY,
+    at            REAL NOT NULL,
+    conversation  INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX seen_at ON seen (at);
 
@@ -64,11 +87,25 @@ CREATE TABLE event (
 
 CREATE TABLE dead_letter (
     id            INTEGER PRIMARY KEY,
+    turn          TEXT NOT NULL,
     conversation  INTEGER NOT NULL,
     message       BLOB NOT NULL,
     reason        TEXT NOT NULL,
     at            REAL NOT NULL
 );
+
+-- Completed turns that can be repaired. strays holds a ref on each line.
+CREATE TABLE repair (
+    turn         TEXT PRIMARY KEY,
+    message      BLOB NOT NULL,
+    admitted_at  REAL NOT NULL,
+    attempt      INTEGER NOT NULL,
+    delivery     BLOB NOT NULL,
+    strays       TEXT NOT NULL,
+    due_at       REAL,
+    until        REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX repair_due ON repair (due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE record (
     kind      TEXT NOT NULL,
@@ -83,4 +120,4 @@ CREATE TABLE counter (
     name   TEXT PRIMARY KEY,
     value  INTEGER NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO counter VALUES ('record_revision', 0);
+INSERT INTO counter VALUES ('record_revision', 0), ('ready', 0);

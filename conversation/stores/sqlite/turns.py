@@ -9,20 +9,35 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection
 
+from conversation.busy import Limits, WhenBusy
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
-from conversation.stored import stored_delivery, stored_message
-from conversation.stores.port import LEASE, SEEN_FOR, Admission, DeadLetter, SessionLostError
-from conversation.stores.sqlite import rows
+from conversation.stored import stored_delivery, without_message, write_messages
+from conversation.stores.port import (
+    GRACE,
+    LEASE,
+    OUTAGE,
+    REPAIR_AGAIN,
+    REPAIRABLE_FOR,
+    SEEN_FOR,
+    Admission,
+    DeadLetter,
+    SessionLostError,
+    Stopped,
+)
+from conversation.stores.sqlite import line, repairs, rows
 from conversation.stores.sqlite.writer import Writer
-from conversation.turn import Claim, Delivery, Final, Reason, Turn
+from conversation.turn import Claim, Delivery, Final, Reason, Repair, Turn
 
 
 class SqliteTurns:
     def __init__(self, writer: Writer, clock: Clock) -> None:
         self._writer = writer
         self._clock = clock
+        # Not in the file, which would be written each second: the only process that ticks is this one.
+        self._ticked_at: float | None = None
+        self._grace_until = 0.0
 
     async def open_session(self) -> str:
         def step(db: sqlite3.Connection) -> str:
@@ -48,12 +63,12 @@ class SqliteTurns:
             rows.known_session(db, session)
             db.execute("UPDATE session SET expires_at = ? WHERE id = ?", (self._clock.now() + LEASE, session))
             running = db.execute(
-                "SELECT id, key, epoch FROM conversation WHERE owner = ? ORDER BY id", (session,)
+                "SELECT id, key, epoch, stopped FROM conversation WHERE owner = ? ORDER BY id", (session,)
             ).fetchall()
             return tuple(
                 rows.current_claim(db, conversation)
-                for conversation, key, epoch in running
-                if (key, epoch) not in known
+                for conversation, key, epoch, stopped in running
+                if stopped or (key, epoch) not in known
             )
 
         return await self._writer.run(step)
@@ -81,43 +96,84 @@ class SqliteTurns:
         *,
         session: str,
         may_claim: bool,
-        max_queued: int,
+        limits: Limits,
+        when_busy: WhenBusy = "queue",
         refusal: Reason | None = None,
     ) -> Admission:
-        turn_id, key, record = message.turn_id, str(message.key), stored_message.write(message)
+        turn_id, key, person, record = (
+            message.turn_id,
+            str(message.key),
+            message.person,
+            write_messages((message,)),
+        )
 
         def step(db: sqlite3.Connection) -> Admission:
             now = self._clock.now()
-            if not rows.first_sight(db, turn_id, now):
+            bot = line.bot(db, message.key.bot, limits)
+            conversation = rows.conversation(db, key, bot)
+            if not rows.first_sight(db, turn_id, now, conversation.id):
                 return Admission("duplicate")
-            conversation, queued, seq, told_full = rows.conversation(db, key)
-            if queued > max_queued:
-                db.execute("UPDATE conversation SET told_full = 1 WHERE id = ?", (conversation,))
-                rows.log(db, now, "message.refused", conversation, turn_id, Reason.QUEUE_FULL)
-                return Admission("queue_full", notice_due=not told_full)
+            stopped = None
+            if conversation.queued and when_busy != "queue" and refusal is None:
+                if when_busy == "interrupt":
+                    stopped = rows.interrupt(db, conversation.id, now)
+                if (joined := rows.merge(db, conversation.id, person, record, limits.queued)) is not None:
+                    rows.log(db, now, "message.merged", conversation.id, turn_id, joined)
+                    return Admission("accepted", stopped=stopped)
+            if conversation.queued > limits.queued:
+                db.execute("UPDATE conversation SET told_full = 1 WHERE id = ?", (conversation.id,))
+                rows.log(db, now, "message.refused", conversation.id, turn_id, Reason.QUEUE_FULL)
+                return Admission("queue_full", notice_due=not conversation.told_full, stopped=stopped)
             db.execute(
-                "INSERT INTO turn (conversation, seq, id, message, admitted_at, refusal)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (conversation, seq, turn_id, record, now, refusal),
+                "INSERT INTO turn (conversation, seq, id, person, message, admitted_at, refusal)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (conversation.id, conversation.seq, turn_id, person, record, now, refusal),
             )
-            rows.log(db, now, "message.admitted", conversation, turn_id, refusal or "")
-            if queued:
-                db.execute(
-                    "UPDATE conversation SET queued = queued + 1, next_seq = next_seq + 1, told_full = 0"
-                    " WHERE id = ?",
-                    (conversation,),
-                )
-                return Admission("accepted")
+            rows.log(db, now, "message.admitted", conversation.id, turn_id, refusal or "")
             db.execute(
-                "UPDATE conversation SET queued = 1, next_seq = next_seq + 1, told_full = 0 WHERE id = ?",
-                (conversation,),
+                "UPDATE conversation SET queued = queued + 1, next_seq = next_seq + 1, told_full = 0,"
+                " person = iif(queued, person, ?) WHERE id = ?",
+                (person, conversation.id),
             )
-            if may_claim and rows.may_claim(db, session, now):
-                epoch = rows.take(db, conversation, seq, turn_id, session, now)
-                turn = Turn(message, now, refusal, attempt=1)
+            if conversation.queued:
+                return Admission("accepted", stopped=stopped)
+            if may_claim and rows.may_claim(db, session, now) and line.within_limits(db, bot, person, limits):
+                epoch = rows.take(db, conversation.id, conversation.seq, turn_id, session, now)
+                turn = Turn(turn_id, (message,), now, refusal, attempt=1)
                 return Admission("accepted", Claim(message.key, turn, epoch, session))
-            rows.make_ready(db, conversation)
+            line.make_ready(db, conversation.id)
             return Admission("accepted")
+
+        return await self._writer.run(step)
+
+    async def stop(self, key: ConversationKey, request: str) -> Stopped | None:
+        def step(db: sqlite3.Connection) -> Stopped | None:
+            now = self._clock.now()
+            if not rows.first_sight(db, request, now):
+                return None
+            row = db.execute("SELECT id FROM conversation WHERE key = ?", (str(key),)).fetchone()
+            head = rows.head(db, row[0]) if row else None
+            return rows.stop(db, row[0], head[0], Reason.CANCELLED, now) if head else None
+
+        return await self._writer.run(step)
+
+    async def take_back(self, bot: str, turn_id: str) -> Stopped | None:  # noqa: ARG002 - a file has no partitions
+        def step(db: sqlite3.Connection) -> Stopped | None:
+            now = self._clock.now()
+            row = db.execute("SELECT conversation FROM seen WHERE turn = ?", (turn_id,)).fetchone()
+            if row is None or row[0] is None:
+                return None
+            (conversation,) = row
+            for seq, attempt, record in db.execute(
+                "SELECT seq, attempt, message FROM turn WHERE conversation = ? ORDER BY seq", (conversation,)
+            ).fetchall():
+                others = without_message(record, turn_id)
+                if others == record:
+                    continue
+                if not others:
+                    return rows.stop(db, conversation, seq, Reason.TAKEN_BACK, now)
+                return None if attempt else rows.drop_message(db, conversation, seq, turn_id, others, now)
+            return None
 
         return await self._writer.run(step)
 
@@ -126,7 +182,10 @@ class SqliteTurns:
             now = self._clock.now()
             if rows.known_session(db, session) <= now:
                 raise SessionLostError("the lease has expired: renew it first")
-            return rows.claim_ready(db, session, most, now)
+            claims: list[Claim] = []
+            while len(claims) < most and (claim := rows.claim_next(db, session, now)) is not None:
+                claims.append(claim)
+            return tuple(claims)
 
         return await self._writer.run(step)
 
@@ -134,94 +193,117 @@ class SqliteTurns:
         record = stored_delivery.write(delivery)
 
         def step(db: sqlite3.Connection) -> None:
-            conversation, seq = rows.owned(db, claim)
+            conversation, seq, _ = rows.owned(db, claim)
             db.execute(
                 "UPDATE turn SET delivery = ? WHERE conversation = ? AND seq = ?", (record, conversation, seq)
             )
 
         await self._writer.run(step)
 
-    async def complete(self, claim: Claim, final: Final, *, keep_turns: int) -> Claim | None:
+    async def complete(
+        self, claim: Claim, final: Final, *, keep_turns: int, repair_after: float | None = None
+    ) -> Claim | None:
         outcome, answer = final.outcome, final.answer
 
         def step(db: sqlite3.Connection) -> Claim | None:
             now = self._clock.now()
             if rows.already_completed(db, claim):
                 return None
-            conversation, seq = rows.owned(db, claim)
-            db.execute("DELETE FROM turn WHERE conversation = ? AND seq = ?", (conversation, seq))
+            conversation, seq, person = rows.owned(db, claim)
+            if repair_after is not None:
+                repairs.keep(db, conversation, seq, now + repair_after, now + REPAIRABLE_FOR)
+            (record,) = db.execute(
+                "DELETE FROM turn WHERE conversation = ? AND seq = ? RETURNING message", (conversation, seq)
+            ).fetchone()
             (queued,) = db.execute(
-                "UPDATE conversation SET owner = NULL, taken_over_at = NULL, completed_epoch = epoch,"
-                " queued = queued - 1 WHERE id = ? RETURNING queued",
+                "UPDATE conversation SET owner = NULL, taken_over_at = NULL, completed_epoch = epoch, stopped = 0,"
+                " strays = '', queued = queued - 1, person = coalesce("
+                "(SELECT person FROM turn WHERE conversation = ?1 ORDER BY seq LIMIT 1), '')"
+                " WHERE id = ?1 RETURNING queued",
                 (conversation,),
             ).fetchone()
+            line.unpark(db, person)
             if answer:
-                rows.append_said(db, conversation, claim.turn.message.text, answer, keep_turns)
+                rows.append_said(db, conversation, claim.turn.question, answer, keep_turns)
             if outcome.kind == "dead":
                 assert outcome.reason is not None
-                message = stored_message.write(claim.turn.message)
-                rows.bury(db, conversation, message, outcome.reason, now)
+                rows.bury(db, conversation, claim.turn.id, record, outcome.reason, now)
             detail = outcome.reason or outcome.kind
             rows.log(db, now, "turn.completed", conversation, claim.turn.id, detail)
             if queued:
-                rows.make_ready(db, conversation)
-            return next(iter(rows.claim_ready(db, claim.session, 1, now)), None)
+                line.make_ready(db, conversation)
+            return rows.claim_next(db, claim.session, now)
 
         return await self._writer.run(step)
 
     async def retry(self, claim: Claim, delay: float) -> None:
         def step(db: sqlite3.Connection) -> None:
             now = self._clock.now()
-            conversation, seq = rows.owned(db, claim)
+            conversation, seq, _ = rows.owned(db, claim)
             db.execute(
                 "UPDATE turn SET failures = failures + 1 WHERE conversation = ? AND seq = ?",
                 (conversation, seq),
             )
             db.execute(
-                "UPDATE conversation SET owner = NULL, taken_over_at = NULL, due_at = ? WHERE id = ?",
+                "UPDATE conversation SET taken_over_at = NULL, due_at = ? WHERE id = ?",
                 (now + delay, conversation),
             )
+            rows.let_go(db, conversation)
             rows.log(db, now, "turn.retried", conversation, claim.turn.id)
-
-        await self._writer.run(step)
-
-    async def release(self, claim: Claim) -> None:
-        def step(db: sqlite3.Connection) -> None:
-            conversation, _ = rows.owned(db, claim)
-            rows.put_back(db, conversation, "turn.released", self._clock.now())
 
         await self._writer.run(step)
 
     async def tick(self, limit: int) -> bool:
         def step(db: sqlite3.Connection) -> bool:
             now = self._clock.now()
-            expired = db.execute(
-                "SELECT id FROM session WHERE expires_at <= ? ORDER BY id LIMIT ?", (now, limit)
-            ).fetchall()
-            taken = sum(rows.reap(db, session, now) for (session,) in expired)
+            if self._ticked_at is not None and now - self._ticked_at > OUTAGE:
+                self._grace_until = now + GRACE
+            self._ticked_at = now
+            taken = 0
+            if now >= self._grace_until:
+                expired = db.execute(
+                    "SELECT id FROM session WHERE expires_at <= ? ORDER BY id LIMIT ?", (now, limit)
+                ).fetchall()
+                taken = sum(rows.reap(db, session, now) for (session,) in expired)
             due = db.execute(
                 "SELECT id FROM conversation WHERE due_at <= ? ORDER BY due_at, key LIMIT ?", (now, limit)
             ).fetchall()
             for (conversation,) in due:
                 db.execute("UPDATE conversation SET due_at = NULL WHERE id = ?", (conversation,))
-                rows.make_ready(db, conversation)
+                line.make_ready(db, conversation)
             db.execute(
                 "DELETE FROM seen WHERE turn IN (SELECT turn FROM seen WHERE at <= ? LIMIT ?)",
                 (now - SEEN_FOR, limit),
             )
+            db.execute("DELETE FROM repair WHERE until <= ?", (now,))
             return bool(taken or due)
 
         return await self._writer.run(step)
 
+    async def due_repairs(self, limit: int) -> tuple[Repair, ...]:
+        now = self._clock.now()
+        return await self._writer.run(lambda db: repairs.due(db, limit, now, now + REPAIR_AGAIN))
+
+    async def repaired(self, repair: Repair) -> None:
+        await self._writer.run(lambda db: repairs.done(db, repair.turn.id))
+
+    async def suspect(self, claim: Claim, stray: str = "") -> None:
+        await self._writer.run(lambda db: repairs.suspect(db, claim, stray, self._clock.now()))
+
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
         def step(db: sqlite3.Connection) -> tuple[DeadLetter, ...]:
             letters = db.execute(
-                "SELECT key, message, reason, at FROM dead_letter"
+                "SELECT turn, key, message, reason, at FROM dead_letter"
                 " JOIN conversation ON conversation.id = dead_letter.conversation ORDER BY dead_letter.id"
             )
             return tuple(
-                DeadLetter(ConversationKey.parse(key), rows.readable(message), Reason(reason), at)
-                for key, message, reason, at in letters
+                DeadLetter(turn, ConversationKey.parse(key), rows.readable(message), Reason(reason), at)
+                for turn, key, message, reason, at in letters
             )
 
         return await self._writer.run(step)
+
+    async def drop_dead_letter(self, id: str) -> bool:
+        return await self._writer.run(
+            lambda db: db.execute("DELETE FROM dead_letter WHERE turn = ?", (id,)).rowcount > 0
+        )

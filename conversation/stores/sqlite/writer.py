@@ -39,7 +39,7 @@ WAITING = 20_000
 COMMIT_EVERY = 0.005
 """Seconds between the beginnings of two groups. A lone step does not wait; under load more steps share a commit."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _Step = Callable[[sqlite3.Connection], object]
 _Waiting = tuple[_Step, "asyncio.Future[Any]"]  # Any: each step has a result type of its own
@@ -120,6 +120,11 @@ class Writer:
             raise StoreUnavailableError(
                 f"{self._path} was written by a newer Turnkeeper (schema {version}, this one knows "
                 f"{SCHEMA_VERSION}); upgrade, or restore a backup"
+            )
+        if 0 < version < SCHEMA_VERSION:
+            raise StoreUnavailableError(
+                f"{self._path} was written by a Turnkeeper from before the first release (schema {version}, this"
+                f" one knows {SCHEMA_VERSION}): let that one answer what is queued, then name a new file in store.url"
             )
         if version == 0:
             schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")

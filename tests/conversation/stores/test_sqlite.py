@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from conversation.busy import Limits
 from conversation.stores.port import StoreUnavailableError
 from conversation.stores.sqlite import SqliteStore
-from conversation.turn import Delivery, Part, Reason
+from conversation.turn import Delivery, Final, Outcome, Part, Reason
 from tests.conversation.made_up import ManualClock, answered, message
 
 
@@ -30,7 +31,7 @@ async def filled(path: Path, *texts: str) -> None:
     await store.open()
     session = await store.turns.open_session()
     for text in texts:
-        admission = await store.turns.admit(message(text), session=session, may_claim=True, max_queued=20)
+        admission = await store.turns.admit(message(text), session=session, may_claim=True, limits=Limits(20))
         if admission.claim is not None:
             await store.turns.checkpoint(admission.claim, Delivery((Part(0, "ref"),)))
     await store.close()
@@ -64,32 +65,29 @@ async def test_what_is_no_database_is_not_overwritten(path: Path) -> None:
     assert path.read_text().startswith("somebody's letters")
 
 
-async def test_a_damaged_message_becomes_a_dead_letter_and_the_rest_goes_on(path: Path) -> None:
-    await filled(path, "one", "two", "three")
-    edit(path, "UPDATE turn SET message = x'00ff' WHERE seq < 3")
+async def test_a_file_of_the_time_before_the_first_release_is_refused_with_the_remedy(path: Path) -> None:
+    await filled(path)
+    edit(path, "PRAGMA user_version = 1")
+    with pytest.raises(StoreUnavailableError, match="name a new file"):
+        await SqliteStore(path, ManualClock()).open()
+
+
+async def test_a_damaged_message_becomes_a_dead_letter_with_a_notice_and_the_rest_goes_on(path: Path) -> None:
+    await filled(path, "one", "two")
+    edit(path, "UPDATE turn SET message = x'00ff' WHERE seq < 2")
     store = SqliteStore(path, ManualClock())
     await store.open()
     session = await store.turns.open_session()
     assert await store.turns.take_over(session) == 1
     (claim,) = await store.turns.claim(session, 5)
-    assert claim.turn.message == message("three")
-    assert [(letter.message, letter.reason) for letter in await store.turns.dead_letters()] == [
-        (None, Reason.MALFORMED)
-    ] * 2
-    assert await store.turns.complete(claim, answered("ok"), keep_turns=10) is None
-    await store.close()
-
-
-async def test_a_conversation_of_damaged_messages_only_is_usable_again(path: Path) -> None:
-    await filled(path, "one")
-    edit(path, "UPDATE turn SET message = x'00ff'")
-    store = SqliteStore(path, ManualClock())
-    await store.open()
-    session = await store.turns.open_session()
-    await store.turns.take_over(session)
-    assert await store.turns.claim(session, 5) == ()
-    admission = await store.turns.admit(message("two"), session=session, may_claim=True, max_queued=20)
-    assert admission.claim is not None
+    assert (claim.turn.refusal, claim.turn.message.address.chat) == (Reason.MALFORMED, "C1")
+    told = Final(("sorry",), "", Outcome("dead", Reason.MALFORMED))
+    following = await store.turns.complete(claim, told, keep_turns=10)
+    assert following is not None
+    assert following.turn.message == message("two")
+    (letter,) = await store.turns.dead_letters()
+    assert (letter.messages, letter.reason) == ((), Reason.MALFORMED)
+    assert await store.turns.complete(following, answered("ok"), keep_turns=10) is None
     await store.close()
 
 
@@ -110,7 +108,7 @@ async def test_steps_whose_caller_went_away_happen_all_the_same_and_close_waits_
     store = SqliteStore(path, ManualClock())
     await store.open()
     session = await store.turns.open_session()
-    pending = store.turns.admit(message("one"), session=session, may_claim=False, max_queued=20)
+    pending = store.turns.admit(message("one"), session=session, may_claim=False, limits=Limits(20))
     pending.send(None)  # submitted, and never awaited again
     pending.close()
     await store.close()

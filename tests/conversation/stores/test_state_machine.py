@@ -23,14 +23,24 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from conversation.busy import Limits, WhenBusy
+from conversation.keys import ConversationKey
+from conversation.messages import InboundMessage
 from conversation.stores.memory import MemoryStore
-from conversation.stores.port import LEASE, SEEN_FOR, StoreError, TurnStore
+from conversation.stores.port import LEASE, SEEN_FOR, Stopped, StoreError, TurnStore
 from conversation.turn import Claim, Delivery, Final, Outcome, Part, Reason
 from tests.conversation.made_up import ManualClock, answered, key, message
 from tests.conversation.stores.engines import ENGINES, IN_PARTITIONS, MakeStore
 
-CHATS = ("C1", "C2", "C3")
+HELPDESK, DESK = "helpdesk", "desk-21"  # in one partition of Redis
+CHATS = {"C1": HELPDESK, "C2": HELPDESK, "C3": HELPDESK, "C4": DESK, "C5": DESK}
+PEOPLE = ("U1", "U2")
+LIMITS = {HELPDESK: Limits(replies=2, per_person=1), DESK: Limits(per_person=2)}
 PERIOD = LEASE / 3
+
+
+def key_of(chat: str) -> ConversationKey:
+    return key(chat, CHATS[chat])
 
 
 class Histories(RuleBasedStateMachine):
@@ -52,8 +62,9 @@ class Histories(RuleBasedStateMachine):
         self.engine = type(self).make_store(Path(self.folder.name), self.clock)
         self.model = MemoryStore(self.clock)
         self.names: list[tuple[str, str]] = []
-        self.said = 0
+        self.said: list[InboundMessage] = []
         self.said_at: dict[str, float] = {}
+        self.wishes = 0
         self.accepted: dict[str, list[str]] = {chat: [] for chat in CHATS}
         self.ended: dict[str, list[str]] = {chat: [] for chat in CHATS}
         self.epochs: dict[str, int] = {}
@@ -77,37 +88,86 @@ class Histories(RuleBasedStateMachine):
     @rule(
         target=claims,
         session=sessions,
-        chat=st.sampled_from(CHATS),
+        chat=st.sampled_from(tuple(CHATS)),
+        user=st.sampled_from(PEOPLE),
         may_claim=st.booleans(),
-        max_queued=st.integers(0, 3),
-        refusal=st.sampled_from((None, Reason.STALE)),
+        queued=st.integers(0, 3),
+        when_busy=st.sampled_from(("queue", "merge", "interrupt")),
+        refusal=st.sampled_from((None, None, Reason.STALE)),
     )
     def admit(
-        self, session: int, chat: str, may_claim: bool, max_queued: int, refusal: Reason | None
+        self,
+        session: int,
+        chat: str,
+        user: str,
+        may_claim: bool,
+        queued: int,
+        when_busy: WhenBusy,
+        refusal: Reason | None,
     ) -> object:
-        self.said += 1
-        said = message(f"message {self.said}", chat=chat)
+        said = message(f"message {len(self.said)}", chat=chat, bot=CHATS[chat], user=user)
+        self.said.append(said)
         self.said_at[said.turn_id] = self.clock.now()
         engine, model = self._both(
             lambda turns, name: turns.admit(
-                said, session=name, may_claim=may_claim, max_queued=max_queued, refusal=refusal
+                said,
+                session=name,
+                may_claim=may_claim,
+                limits=replace(LIMITS[CHATS[chat]], queued=queued),
+                when_busy=when_busy,
+                refusal=refusal,
             ),
             session,
         )
         assert (engine.status, engine.notice_due) == (model.status, model.notice_due)
-        if engine.status == "accepted":
-            self.accepted[chat].append(said.turn_id)
+        self._same_stopped(engine.stopped, model.stopped)
         return self._granted([engine.claim], [model.claim])
 
-    @rule(session=sessions, chat=st.sampled_from(CHATS), back=st.integers(0, 5))
-    def redeliver(self, session: int, chat: str, back: int) -> None:
-        said = message(f"message {self.said - back}", chat=chat)
-        if self.clock.now() - self.said_at.get(said.turn_id, 0.0) >= SEEN_FOR:
+    @rule(session=sessions, back=st.integers(0, 5))
+    def redeliver(self, session: int, back: int) -> None:
+        if back >= len(self.said):
+            return
+        said = self.said[-1 - back]
+        if self.clock.now() - self.said_at[said.turn_id] >= SEEN_FOR:
             return
         engine, model = self._both(
-            lambda turns, name: turns.admit(said, session=name, may_claim=True, max_queued=9), session
+            lambda turns, name: turns.admit(said, session=name, may_claim=True, limits=LIMITS[said.key.bot]),
+            session,
         )
         assert engine.status == model.status == "duplicate"
+
+    @rule(chat=st.sampled_from(tuple(CHATS)), again=st.booleans())
+    def stop(self, chat: str, again: bool) -> None:
+        self.wishes += not again
+        wish = f"wish {self.wishes}"
+        engine, model = (
+            self.runner.run(store.turns.stop(key_of(chat), wish)) for store in (self.engine, self.model)
+        )
+        self._same_stopped(engine, model)
+
+    @rule(back=st.integers(0, 5))
+    def take_back(self, back: int) -> None:
+        if back >= len(self.said):
+            return
+        said = self.said[-1 - back]
+        if self.clock.now() - self.said_at[said.turn_id] < SEEN_FOR:
+            engine, model = (
+                self.runner.run(store.turns.take_back(said.key.bot, said.turn_id))
+                for store in (self.engine, self.model)
+            )
+            self._same_stopped(engine, model)
+
+    @rule()
+    def repair(self) -> None:
+        engine, model = (self.runner.run(store.turns.due_repairs(9)) for store in (self.engine, self.model))
+        assert engine == model
+        for one in engine[:1]:
+            for store in (self.engine, self.model):
+                self.runner.run(store.turns.repaired(one))
+
+    @rule(claim=claims, stray=st.sampled_from(("", "stray")))
+    def suspect(self, claim: tuple[Claim, Claim], stray: str) -> None:
+        self._each(claim, lambda turns, mine: turns.suspect(mine, stray))
 
     @rule(target=claims, session=sessions, most=st.integers(1, 3))
     def claim(self, session: int, most: int) -> object:
@@ -119,12 +179,20 @@ class Histories(RuleBasedStateMachine):
         delivery = Delivery((Part(0, "ref"),), answered("stored") if final else None)
         self._each(claim, lambda turns, mine: turns.checkpoint(mine, delivery))
 
-    @rule(target=claims, claim=claims, kind=st.sampled_from(("answered", "failed", "dead")))
-    def complete(self, claim: tuple[Claim, Claim], kind: Any) -> object:
+    @rule(
+        target=claims,
+        claim=claims,
+        kind=st.sampled_from(("answered", "failed", "dead")),
+        repair_after=st.sampled_from((None, 1.0)),
+    )
+    def complete(self, claim: tuple[Claim, Claim], kind: Any, repair_after: float | None) -> object:
         reason = None if kind == "answered" else Reason.MODEL_ERROR
         final = Final(("text",), "text" if kind == "answered" else "", Outcome(kind, reason))
         before = len(self.model.turns.happened)
-        engine, model = self._each(claim, lambda turns, mine: turns.complete(mine, final, keep_turns=3))
+        engine, model = self._each(
+            claim,
+            lambda turns, mine: turns.complete(mine, final, keep_turns=3, repair_after=repair_after),
+        )
         for event in list(self.model.turns.happened)[before:]:
             if event.kind == "turn.completed":
                 self.ended[event.key.chat].append(event.turn_id)
@@ -133,10 +201,6 @@ class Histories(RuleBasedStateMachine):
     @rule(claim=consumes(claims), delay=st.sampled_from((1.0, PERIOD, 60.0)))
     def retry(self, claim: tuple[Claim, Claim], delay: float) -> None:
         self._each(claim, lambda turns, mine: turns.retry(mine, delay))
-
-    @rule(claim=claims)
-    def release(self, claim: tuple[Claim, Claim]) -> None:
-        self._each(claim, lambda turns, mine: turns.release(mine))
 
     @rule(target=claims, session=sessions)
     def renew_having_lost_every_answer(self, session: int) -> object:
@@ -182,9 +246,11 @@ class Histories(RuleBasedStateMachine):
         for event in engine:
             assert event.position > self.read
             self.read = event.position
+            if event.kind == "message.admitted":
+                self.accepted[event.key.chat].append(event.turn_id)
         for chat in {event.key.chat for event in engine if event.kind == "turn.completed"}:
-            said = self.runner.run(self.engine.transcripts.recent(key(chat), 10))
-            assert said == self.runner.run(self.model.transcripts.recent(key(chat), 10))
+            said = self.runner.run(self.engine.transcripts.recent(key_of(chat), 10))
+            assert said == self.runner.run(self.model.transcripts.recent(key_of(chat), 10))
             letters = self.runner.run(self.engine.turns.dead_letters())
             assert letters == self.runner.run(self.model.turns.dead_letters())
 
@@ -199,6 +265,13 @@ class Histories(RuleBasedStateMachine):
             )
             assert sum(states) == (1 if conversation.queue else 0)
             assert conversation.owner is None or conversation.owner in turns._sessions
+
+    @invariant()
+    def no_bot_and_no_person_has_more_replies_than_its_limit(self) -> None:
+        for bot, limits in LIMITS.items():
+            running = [turn.message.person for turn in self.model.turns._running_of(bot)]
+            assert not limits.replies or len(running) <= limits.replies
+            assert max(map(running.count, running), default=0) <= limits.per_person
 
     @invariant()
     def turns_end_once_in_the_order_of_their_admission(self) -> None:
@@ -235,6 +308,10 @@ class Histories(RuleBasedStateMachine):
         assert refusals[0] == refusals[1]
         return answers[0], answers[1]
 
+    def _same_stopped(self, engine: Stopped | None, model: Stopped | None) -> None:
+        names = dict(self.names) | {"": ""}
+        assert (engine and replace(engine, session=names[engine.session])) == model
+
     def _granted(self, engine: Any, model: Any, *, newly: bool = True) -> Any:
         """Pairs of equal claims, each above all earlier ones of its conversation."""
         pairs = []
@@ -267,7 +344,7 @@ def test_every_engine_agrees_with_the_reference_model_on_any_history(engine: str
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=300,
+            max_examples=150,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from conversation.busy import Limits, WhenBusy
+from conversation.messages import InboundMessage
 from conversation.providers.port import Entry
 from conversation.stores.port import (
     LEASE,
@@ -31,7 +33,21 @@ async def session(turns: TurnStore) -> str:
 async def admit(
     turns: TurnStore, session: str, text: str, *, chat: str = "C1", may_claim: bool = True, most: int = 20
 ) -> Admission:
-    return await turns.admit(message(text, chat=chat), session=session, may_claim=may_claim, max_queued=most)
+    return await say(turns, session, message(text, chat=chat), may_claim=may_claim, limits=Limits(most))
+
+
+async def say(
+    turns: TurnStore,
+    session: str,
+    said: InboundMessage,
+    *,
+    may_claim: bool = True,
+    limits: Limits | None = None,
+    when_busy: WhenBusy = "queue",
+) -> Admission:
+    return await turns.admit(
+        said, session=session, may_claim=may_claim, limits=limits or Limits(), when_busy=when_busy
+    )
 
 
 async def claimed(turns: TurnStore, session: str, text: str, *, chat: str = "C1") -> Claim:
@@ -88,7 +104,7 @@ async def test_a_message_is_recognised_for_24_hours(
 async def test_the_same_platform_id_at_two_bots_is_two_messages(turns: TurnStore, session: str) -> None:
     for bot in ("helpdesk", "other"):
         admission = await turns.admit(
-            message("hi", identity="om_1", bot=bot), session=session, may_claim=True, max_queued=20
+            message("hi", identity="om_1", bot=bot), session=session, may_claim=True, limits=Limits(20)
         )
         assert admission.status == "accepted"
 
@@ -117,7 +133,7 @@ async def test_with_no_room_to_wait_a_busy_conversation_refuses(turns: TurnStore
 
 async def test_a_refusal_is_queued_like_any_other_turn(turns: TurnStore, session: str) -> None:
     admission = await turns.admit(
-        message("old"), session=session, may_claim=True, max_queued=20, refusal=Reason.STALE
+        message("old"), session=session, may_claim=True, limits=Limits(20), refusal=Reason.STALE
     )
     assert admission.claim is not None
     assert admission.claim.turn.refusal is Reason.STALE
@@ -158,14 +174,14 @@ async def test_completing_twice_changes_nothing(turns: TurnStore, store: Store, 
 
 async def test_a_lost_claim_can_change_nothing(turns: TurnStore, session: str) -> None:
     claim = await claimed(turns, session, "hello")
-    await turns.release(claim)
-    (newer,) = await turns.claim(session, 1)
+    heir = await turns.open_session()
+    await turns.take_over(heir)
+    (newer,) = await turns.claim(heir, 1)
     assert newer.epoch > claim.epoch
     for attempt in (
         turns.checkpoint(claim, Delivery()),
         turns.complete(claim, answered("late"), keep_turns=100),
         turns.retry(claim, 1.0),
-        turns.release(claim),
     ):
         with pytest.raises(ClaimLostError):
             await attempt
@@ -334,8 +350,11 @@ async def test_a_turn_that_could_not_be_answered_becomes_a_dead_letter(
     claim = await claimed(turns, session, "hello")
     await turns.complete(claim, Final((), "", Outcome("dead", Reason.DELIVERY_FAILED)), keep_turns=100)
     (letter,) = await turns.dead_letters()
-    assert (letter.key, letter.message, letter.reason) == (key(), message("hello"), Reason.DELIVERY_FAILED)
-    assert letter.at == clock.now()
+    assert (letter.id, letter.key, letter.messages) == (claim.turn.id, key(), (message("hello"),))
+    assert (letter.reason, letter.at) == (Reason.DELIVERY_FAILED, clock.now())
+    assert await turns.drop_dead_letter(letter.id)
+    assert not await turns.drop_dead_letter(letter.id)
+    assert await turns.dead_letters() == ()
 
 
 async def test_the_event_log_tells_a_turn_in_order_and_resumes(

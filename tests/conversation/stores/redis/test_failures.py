@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from redis import Redis
 
+from conversation.busy import Limits
 from conversation.stores.port import SessionLostError, StoreUnavailableError
 from conversation.stores.redis import Login, RedisStore
 from conversation.stores.redis.batching import BATCH, Batching
 from conversation.stores.redis.library import Library
-from conversation.turn import Reason
+from conversation.turn import Final, Outcome, Reason
 from tests.conversation.made_up import answered, key, message
 from tests.conversation.stores import servers
 from tests.conversation.stores.servers import ServerProcess, free_port
@@ -70,9 +71,9 @@ async def test_a_message_that_redis_cannot_take_is_refused_whole_and_taken_when_
     session = await store.turns.open_session()
     tell(admin, *refuse)
     with pytest.raises(StoreUnavailableError, match=said):
-        await store.turns.admit(message(), session=session, may_claim=True, max_queued=9)
+        await store.turns.admit(message(), session=session, may_claim=True, limits=Limits(9))
     tell(admin, *relent)
-    admission = await store.turns.admit(message(), session=session, may_claim=True, max_queued=9)
+    admission = await store.turns.admit(message(), session=session, may_claim=True, limits=Limits(9))
     assert admission.status == "accepted"
     assert admission.claim is not None
     assert admission.claim.turn.attempt == 1
@@ -86,12 +87,12 @@ async def test_a_server_that_died_is_used_again_when_it_is_back(
     server.kill()
     for _ in range(3):
         with pytest.raises(StoreUnavailableError):
-            await store.turns.admit(message(), session=session, may_claim=True, max_queued=9)
+            await store.turns.admit(message(), session=session, may_claim=True, limits=Limits(9))
     server.start()
     with pytest.raises(SessionLostError):
         await store.turns.renew(session, ())
     session = await store.turns.open_session()
-    admission = await store.turns.admit(message(), session=session, may_claim=True, max_queued=9)
+    admission = await store.turns.admit(message(), session=session, may_claim=True, limits=Limits(9))
     assert admission.claim is not None
     await store.turns.complete(admission.claim, answered("ok"), keep_turns=9)
     assert not await store.turns.tick(9)
@@ -112,10 +113,10 @@ async def test_one_refused_command_does_not_touch_those_that_travel_with_it(stor
 
 async def test_a_caller_that_gives_up_takes_nobody_with_it(store: RedisStore) -> None:
     session = await store.turns.open_session()
-    await store.turns.admit(message("first"), session=session, may_claim=False, max_queued=99)
+    await store.turns.admit(message("first"), session=session, may_claim=False, limits=Limits(99))
     callers = [
         asyncio.create_task(
-            store.turns.admit(message(f"{number}"), session=session, may_claim=False, max_queued=99)
+            store.turns.admit(message(f"{number}"), session=session, may_claim=False, limits=Limits(99))
         )
         for number in range(3)
     ]
@@ -203,7 +204,7 @@ async def test_the_permissions_that_are_asked_for_suffice(server: ServerProcess,
     store = RedisStore(server.url, login=Login("gateway", "hunter2"))
     await store.open()
     session = await store.turns.open_session()
-    admission = await store.turns.admit(message(), session=session, may_claim=True, max_queued=9)
+    admission = await store.turns.admit(message(), session=session, may_claim=True, limits=Limits(9))
     assert admission.claim is not None
     await store.turns.complete(admission.claim, answered("ok"), keep_turns=9)
     assert await store.turns.claim(session, 1) == ()
@@ -238,7 +239,7 @@ async def test_namespaces_on_one_server_know_nothing_of_each_other(server: Serve
     for store in (mine, theirs):
         await store.open()
         session = await store.turns.open_session()
-        admission = await store.turns.admit(message(), session=session, may_claim=False, max_queued=9)
+        admission = await store.turns.admit(message(), session=session, may_claim=False, limits=Limits(9))
         assert admission.status == "accepted"
         await store.records.put("bot", "b", b"{}", expected=0)
     for store in (mine, theirs):
@@ -265,40 +266,40 @@ async def test_two_versions_of_the_functions_stand_side_by_side(server: ServerPr
         await store.open()
     assert len(admin.function_list()) == 2
     session, other = await old.turns.open_session(), await new.turns.open_session()
-    admission = await old.turns.admit(message(), session=session, may_claim=False, max_queued=9)
+    admission = await old.turns.admit(message(), session=session, may_claim=False, limits=Limits(9))
     assert admission.status == "accepted"
     await new.turns.tick(9)
     (claim,) = await new.turns.claim(other, 1)
     await new.turns.complete(claim, answered("ok"), keep_turns=9)
     assert (
-        await old.turns.admit(message(), session=session, may_claim=True, max_queued=9)
+        await old.turns.admit(message(), session=session, may_claim=True, limits=Limits(9))
     ).status == "duplicate"
     for store in (old, new):
         await store.close()
 
 
-async def test_a_damaged_message_becomes_a_dead_letter_and_the_rest_goes_on(
+async def test_a_damaged_message_becomes_a_dead_letter_with_a_notice_and_the_rest_goes_on(
     store: RedisStore, server: ServerProcess
 ) -> None:
     session = await store.turns.open_session()
     for text in ("damaged", "sound"):
-        await store.turns.admit(message(text), session=session, may_claim=False, max_queued=9)
-    queue = f"{{turnkeeper:{store._house.partitions.of(key())}}}:queue:{key()}"
+        await store.turns.admit(message(text), session=session, may_claim=False, limits=Limits(9))
+    queue = f"{{turnkeeper:{store._house.partitions.of(key().bot)}}}:queue:{key()}"
     facts, _, _ = str(server.ask("LINDEX", queue, 0)).partition("\n")
     server.ask("LSET", queue, 0, facts + "\nwhat is this")
-    assert await store.turns.claim(session, 9) == ()
     (claim,) = await store.turns.claim(session, 9)
-    assert claim.turn.message.text == "sound"
-    assert await store.turns.renew(session, (claim,)) == ()
-    told = [(event.kind, event.detail) for event in await store.events.after(0, 9)]
-    assert ("turn.completed", "malformed") in told
+    assert (claim.turn.refusal, claim.turn.message.address.chat) == (Reason.MALFORMED, "C1")
+    told = Final(("sorry",), "", Outcome("dead", Reason.MALFORMED))
+    following = await store.turns.complete(claim, told, keep_turns=9)
+    assert following is not None
+    assert following.turn.message.text == "sound"
     (letter,) = await store.turns.dead_letters()
-    assert (letter.key, letter.message, letter.reason) == (key(), None, Reason.MALFORMED)
+    assert (letter.key, letter.messages, letter.reason) == (key(), (), Reason.MALFORMED)
 
 
 async def test_a_damaged_delivery_ends_its_turn_with_a_notice(store: RedisStore, admin: Redis) -> None:
     session = await store.turns.open_session()
-    await store.turns.admit(message(), session=session, may_claim=False, max_queued=9)
+    await store.turns.admit(message(), session=session, may_claim=False, limits=Limits(9))
     (conversation,) = admin.keys("*:conversation:*")
     admin.hset(conversation, "delivery", "what is this")
     (claim,) = await store.turns.claim(session, 9)
@@ -307,7 +308,7 @@ async def test_a_damaged_delivery_ends_its_turn_with_a_notice(store: RedisStore,
 
 async def test_what_belongs_to_no_conversation_that_waits_expires(store: RedisStore, admin: Redis) -> None:
     session = await store.turns.open_session()
-    admission = await store.turns.admit(message(), session=session, may_claim=True, max_queued=9)
+    admission = await store.turns.admit(message(), session=session, may_claim=True, limits=Limits(9))
     (name,) = admin.keys("*:conversation:*")
     assert admin.ttl(name) == -1
     assert admission.claim is not None
@@ -316,7 +317,7 @@ async def test_what_belongs_to_no_conversation_that_waits_expires(store: RedisSt
     (bucket,) = admin.keys("*:seen:*")
     assert 24 * 3600 < admin.ttl(bucket) <= 28 * 3600
     assert not admin.keys("*:queue:*")
-    await store.turns.admit(message("another"), session=session, may_claim=True, max_queued=9)
+    await store.turns.admit(message("another"), session=session, may_claim=True, limits=Limits(9))
     assert admin.ttl(name) == -1
     await store.turns.close_session(session)
     assert not admin.keys("*session*")

@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import pytest
 
+from conversation.busy import Limits
 from conversation.messages import InboundMessage
 from conversation.stores.events import Event
 from conversation.stores.port import LEASE, ClaimLostError, SessionLostError
@@ -20,7 +21,7 @@ BOTS = ("helpdesk", "lunch", "releases", "on-call")
 async def admit(
     store: RedisStore, session: str, said: InboundMessage, *, may_claim: bool = True
 ) -> Claim | None:
-    admission = await store.turns.admit(said, session=session, may_claim=may_claim, max_queued=50)
+    admission = await store.turns.admit(said, session=session, may_claim=may_claim, limits=Limits(50))
     assert admission.status == "accepted"
     return admission.claim
 
@@ -28,7 +29,7 @@ async def admit(
 def test_these_bots_live_in_partitions_of_their_own() -> None:
     """Or the other tests would say nothing."""
     partitions = Partitions("n", 64)
-    assert len({partitions.of(key(bot=bot)) for bot in BOTS} | {0}) == len(BOTS) + 1
+    assert len({partitions.of(key(bot=bot).bot) for bot in BOTS} | {0}) == len(BOTS) + 1
 
 
 async def test_the_event_log_of_all_bots_is_read_once_each_and_in_order_by_pages_of_any_size(

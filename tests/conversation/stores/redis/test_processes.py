@@ -7,7 +7,8 @@ from collections import defaultdict
 
 import pytest
 
-from conversation.stores.port import LEASE, StoreError
+from conversation.busy import Limits
+from conversation.stores.port import OUTAGE, StoreError
 from conversation.stores.redis import RedisStore
 from conversation.turn import Claim
 from tests.conversation.made_up import ManualClock, answered, message
@@ -33,13 +34,14 @@ class Process:
         turns = self.store.turns
         claim = dice.choice(self.claims) if self.claims else None
         try:
-            match dice.choice(
-                ("admit", "admit", "claim", "complete", "complete", "retry", "release", "renew")
-            ):
+            match dice.choice(("admit", "admit", "claim", "complete", "complete", "retry", "stop", "renew")):
                 case "admit":
                     said = message(f"{number}", chat=dice.choice(CHATS), bot=dice.choice(BOTS))
                     admission = await turns.admit(
-                        said, session=self.session, may_claim=dice.random() < 0.5, max_queued=999
+                        said,
+                        session=self.session,
+                        may_claim=dice.random() < 0.5,
+                        limits=Limits(999, replies=4, per_person=3),
                     )
                     self.claims += [admission.claim] if admission.claim else []
                 case "claim":
@@ -55,9 +57,8 @@ class Process:
                 case "retry":
                     self.claims.remove(claim)
                     await turns.retry(claim, dice.choice((0.5, 5.0)))
-                case "release":
-                    self.claims.remove(claim)
-                    await turns.release(claim)
+                case "stop":
+                    await turns.stop(claim.key, f"stop {number}")
         except StoreError:  # lost: as a process does, begin anew
             self.claims = []
             self.session = await turns.open_session()
@@ -97,10 +98,9 @@ async def test_every_accepted_message_ends_once_and_in_order(seed: int) -> None:
 async def _finish(last: Process, clock: ManualClock) -> None:
     """One process is left, and answers everything."""
     turns = last.store.turns
-    clock.advance(LEASE)
-    for _ in range(3):
+    for _ in range(8):
         await turns.tick(100)
-        clock.advance(LEASE)
+        clock.advance(OUTAGE)
     last.session = await turns.open_session()
     while claims := await turns.claim(last.session, 9):
         for first in claims:

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from conversation.busy import Limits
 from conversation.stores.port import Admission, StoreUnavailableError
 from conversation.stores.redis import Login, RedisStore
 from conversation.stores.redis.partitions import Partitions
@@ -41,7 +42,9 @@ async def opened(store: RedisStore) -> AsyncIterator[RedisStore]:
 
 
 async def admit(store: RedisStore, session: str, text: str, *, bot: str = "helpdesk") -> Admission:
-    return await store.turns.admit(message(text, bot=bot), session=session, may_claim=False, max_queued=99)
+    return await store.turns.admit(
+        message(text, bot=bot), session=session, may_claim=False, limits=Limits(99)
+    )
 
 
 async def until_admitted(store: RedisStore, session: str, text: str, *, bot: str = "helpdesk") -> Admission:
@@ -167,7 +170,7 @@ async def test_while_a_slot_moves_its_conversations_are_refused_and_nothing_is_s
     source, target = cluster.primaries[:2]
     partitions = Partitions("turnkeeper", 64)
     bot, _ = _bots_on_and_off(source, partitions)
-    slot = int(str(source.ask("CLUSTER", "KEYSLOT", partitions.tag(partitions.of(key(bot=bot))))))
+    slot = int(str(source.ask("CLUSTER", "KEYSLOT", partitions.tag(partitions.of(key(bot=bot).bot)))))
     async with opened(RedisStore(cluster.url)) as store:
         session = await store.turns.open_session()
         assert (await admit(store, session, "before", bot=bot)).status == "accepted"
@@ -196,7 +199,7 @@ def _bots_on_and_off(node: ServerProcess, partitions: Partitions) -> tuple[str, 
     last_slot = 16384 // 3 - 1
     bots = [f"bot-{number}" for number in range(50)]
     slots = {
-        bot: int(str(node.ask("CLUSTER", "KEYSLOT", partitions.tag(partitions.of(key(bot=bot))))))
+        bot: int(str(node.ask("CLUSTER", "KEYSLOT", partitions.tag(partitions.of(key(bot=bot).bot)))))
         for bot in bots
     }
     on = next(bot for bot in bots if slots[bot] <= last_slot)

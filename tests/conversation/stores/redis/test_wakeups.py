@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from conversation.busy import Limits
 from conversation.stores.redis import RedisStore
 from conversation.turn import Claim
 from tests.conversation.made_up import answered, message
@@ -17,11 +18,15 @@ URLS: dict[str, Callable[[], str]] = {"server": lambda: valkey().url, "cluster":
 
 class Ear:
     def __init__(self) -> None:
-        self.woken = 0
+        self.woken = self.stopped = 0
         self._heard = asyncio.Event()
 
     def wake(self) -> None:
         self.woken += 1
+        self._heard.set()
+
+    def stop(self) -> None:
+        self.stopped += 1
         self._heard.set()
 
     async def hears(self) -> None:
@@ -34,7 +39,7 @@ async def admit(
     store: RedisStore, session: str, text: str, *, may_claim: bool = False, bot: str = "a"
 ) -> Claim | None:
     admission = await store.turns.admit(
-        message(text, bot=bot), session=session, may_claim=may_claim, max_queued=9
+        message(text, bot=bot), session=session, may_claim=may_claim, limits=Limits(9)
     )
     return admission.claim
 
@@ -47,7 +52,7 @@ async def test_a_process_hears_of_what_another_could_not_start_of_any_bot(url: s
         await store.open()
     session = await here.turns.open_session()
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(there.wakeups.run(ear.wake))
+        listening = tasks.create_task(there.wakeups.run(ear.wake, ear.stop))
         await ear.hears()  # it listens
         await asyncio.sleep(0.2)  # to all nodes
         for bot in ("a", "b", "c"):
@@ -65,7 +70,7 @@ async def test_nobody_is_woken_for_what_runs_already() -> None:
     await store.open()
     session = await store.turns.open_session()
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(store.wakeups.run(ear.wake))
+        listening = tasks.create_task(store.wakeups.run(ear.wake, ear.stop))
         await ear.hears()
         claim = await admit(store, session, "one", may_claim=True)
         assert claim is not None
@@ -73,7 +78,7 @@ async def test_nobody_is_woken_for_what_runs_already() -> None:
         following = await store.turns.complete(claim, answered("ok"), keep_turns=9)
         assert following is not None
         assert ear.woken == 1
-        await store.turns.release(following)
+        await store.turns.close_session(session)
         await ear.hears()
         listening.cancel()
     await store.close()
@@ -85,7 +90,7 @@ async def test_listening_goes_on_when_the_server_is_back(monkeypatch: pytest.Mon
     store, ear = RedisStore(process.url), Ear()
     await store.open()
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(store.wakeups.run(ear.wake))
+        listening = tasks.create_task(store.wakeups.run(ear.wake, ear.stop))
         await ear.hears()
         process.kill()
         process.start()
@@ -96,3 +101,22 @@ async def test_listening_goes_on_when_the_server_is_back(monkeypatch: pytest.Mon
         listening.cancel()
     await store.close()
     process.remove()
+
+
+async def test_the_process_that_runs_a_turn_hears_that_it_was_stopped_elsewhere() -> None:
+    namespace, ear = fresh_namespace(), Ear()
+    here, there = (RedisStore(valkey().url, namespace=namespace) for _ in range(2))
+    for store in (here, there):
+        await store.open()
+    session = await here.turns.open_session()
+    async with asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(here.wakeups.run(ear.wake, ear.stop))
+        await ear.hears()  # it listens
+        claim = await admit(here, session, "hello", may_claim=True)
+        assert claim is not None
+        await there.turns.stop(claim.key, "stop 1")
+        await ear.hears()
+        assert ear.stopped == 1
+        listening.cancel()
+    for store in (here, there):
+        await store.close()
