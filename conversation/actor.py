@@ -9,7 +9,7 @@ import structlog
 
 from conversation.clock import Clock
 from conversation.executor import Executor
-from conversation.outbound import DeliveryDelayedError, DeliveryError
+from conversation.outbound import SEND_TIMEOUT, DeliveryDelayedError, DeliveryError
 from conversation.persistence import persistently
 from conversation.stop import Stop
 from conversation.stores.port import ClaimLostError, TurnStore
@@ -43,7 +43,7 @@ class Actor:
         except ClaimLostError as lost:
             stray = lost.stray
             _log.warning("claim lost", turn=claim.turn.id, epoch=claim.epoch)
-            await persistently(lambda: self._turns.suspect(claim, stray))
+            await persistently(lambda: self._turns.suspect(claim, SEND_TIMEOUT, stray))
             return None
         except DeliveryError as trouble:
             await self._put_back(claim, trouble)

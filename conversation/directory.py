@@ -181,14 +181,13 @@ class Directory:
 
     def _tell(self, stopped: Stopped | None) -> bool:
         """Tell the turn that it is stopped, if it runs here; the store tells other processes."""
-        if stopped is None:
-            return False
-        running = self._running.get(stopped.key)
-        if running is not None and running.claim.epoch == stopped.epoch:
-            running.stop.now(stopped.reason)
-        elif stopped.session == self._session:  # its claim is on its way here
-            self._renew_soon()
-        return True
+        if stopped is not None and stopped.session == self._session:
+            running = self._running.get(stopped.key)
+            if running is not None and running.claim.epoch == stopped.epoch:
+                running.stop.now(stopped.reason)
+            else:  # its claim is on its way here
+                self._renew_soon()
+        return stopped is not None
 
     def _renew_soon(self) -> None:
         """What was stopped is among the answers to a renewal."""
@@ -258,7 +257,7 @@ class Directory:
             actor.cancel()
         await asyncio.gather(*actors, return_exceptions=True)
         for claim in claims:
-            await persistently(partial(self._turns.suspect, claim))
+            await persistently(partial(self._turns.suspect, claim, SEND_TIMEOUT))
 
     def _must_renew(self) -> bool:
         """In time, and at once after a jump of the clock: else this process's own tick might reap its session."""

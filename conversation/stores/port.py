@@ -224,9 +224,9 @@ class TurnStore(Protocol):
         """Done. Within REPAIRABLE_FOR of the completion ``suspect`` can make it due again."""
         ...
 
-    async def suspect(self, claim: Claim, stray: str = "") -> None:
-        """Whoever lost this claim may have written late: a repair of the turn that is kept is due now. ``stray`` is
-        the ref of a message that it sent then, and nobody else may know.
+    async def suspect(self, claim: Claim, after: float, stray: str = "") -> None:
+        """Whoever lost this claim may have written late: a repair of the turn that is kept is due in ``after``
+        seconds, or later if it was. ``stray`` is the ref of a message that was sent then, and nobody else may know.
         """
         ...
 

@@ -276,11 +276,11 @@ class ReferenceTurns:
         if kept is not None:
             kept.due_at, kept.strays = None, ()
 
-    async def suspect(self, claim: Claim, stray: str = "") -> None:
+    async def suspect(self, claim: Claim, after: float, stray: str = "") -> None:
         strays = (stray,) if stray else ()
         kept = self._kept.get(claim.turn.id)
         if kept is not None:
-            kept.due_at = self._clock.now()
+            kept.due_at = max(kept.due_at or 0.0, self._clock.now() + after)
             kept.strays += strays
             return
         conversation = self._conversations.get(claim.key)

@@ -40,6 +40,8 @@ class FakePlatform:
         self.trouble: dict[str, list[DeliveryError]] = {}
         self.trouble_after: dict[str, list[DeliveryError]] = {}
         self.lookups: list[tuple[float, str]] = []
+        self.takes_late_writes = False
+        self.late_writes = 0
         self.seconds_per_call = 0.0
         self.seconds_to_answer = 0.0
 
@@ -51,16 +53,12 @@ class FakePlatform:
         if self.trouble.get("open"):
             raise self.trouble["open"].pop(0)
         visible = Visible(f"ref{next(self._refs)}", part.id, "")
-        arrived = asyncio.Event()
 
-        def arrive() -> None:
+        def appear() -> None:
             self.messages.append(visible)
             self.change(visible, text)
-            arrived.set()
 
-        # Whoever gives up waiting does not stop what is on its way.
-        asyncio.get_running_loop().call_later(self.seconds_per_call, arrive)
-        await arrived.wait()
+        await self._on_its_way(appear)
         await self.answer("open")
         await part.save(visible.ref)
         return self._live(visible)
@@ -93,9 +91,32 @@ class FakePlatform:
 
     async def meets(self, call: str) -> None:
         await lease.before_write(10.0)
-        await asyncio.sleep(self.seconds_per_call)
         if self.trouble.get(call):
+            await asyncio.sleep(self.seconds_per_call)
             raise self.trouble[call].pop(0)
+
+    async def write(self, visible: Visible, text: str, writer: object) -> None:
+        """Only the newest writer's text is shown, unless the platform ``takes_late_writes``."""
+
+        def effect() -> None:
+            late = visible.writer is not writer
+            assert self.takes_late_writes or not late, "an earlier attempt wrote over a later one"
+            self.late_writes += late
+            if text != visible.text:
+                self.change(visible, text)
+
+        await self._on_its_way(effect)
+
+    async def _on_its_way(self, effect: Callable[[], object]) -> None:
+        """Whoever gives up waiting does not stop what is on its way."""
+        arrived = asyncio.Event()
+
+        def arrive() -> None:
+            effect()
+            arrived.set()
+
+        asyncio.get_running_loop().call_later(self.seconds_per_call, arrive)
+        await arrived.wait()
 
     async def answer(self, call: str) -> None:
         """The call has taken effect; its caller learns of it later, or never."""
@@ -136,9 +157,7 @@ class _FakePart:
 
     async def _write(self, call: str, text: str) -> None:
         await self._platform.meets(call)
-        assert self._visible.writer is self, "an earlier attempt wrote over a later one"
-        if text != self._visible.text:
-            self._platform.change(self._visible, text)
+        await self._platform.write(self._visible, text, self)
         await self._platform.answer(call)
 
 

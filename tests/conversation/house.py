@@ -31,14 +31,16 @@ class House:
         gates: Gates | None = None,
         timeouts: Timeouts | None = None,
         when_busy: WhenBusy = "queue",
+        limits: Limits | None = None,
+        store: MemoryStore | None = None,
     ) -> None:
         self.clock = LoopClock()
         self.platform = platform or FakePlatform()
         self.model = FakeModel(script)
-        self.store = MemoryStore(self.clock)
+        self.store = store or MemoryStore(self.clock)
         self.max_replies = max_replies
         self.agent = Agent("default", self.model, "Be kind.", timeouts=timeouts or Timeouts())
-        self.bot = Bot("helpdesk", self.agent, self.platform, gates or Gates(), when_busy=when_busy)
+        self.bot = Bot("helpdesk", self.agent, self.platform, gates or Gates(), limits or Limits(), when_busy)
         self.directory = self._directory()
 
     def _directory(self) -> Directory:

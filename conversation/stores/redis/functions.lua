@@ -589,14 +589,15 @@ local function repaired(keys, args)
   return 'ok'
 end
 
--- args: time key turn stray.
+-- args: time key turn after stray.
 local function suspect(keys, args)
-  local tag, key, turn, line = keys[1], args[2], args[3], args[4] ~= '' and args[4] .. '\n' or ''
+  local tag, key, turn, line = keys[1], args[2], args[3], args[5] ~= '' and args[5] .. '\n' or ''
   local now = time(args[1])
   local kept = tag .. ':repair:' .. turn
   local of
   if redis.call('EXISTS', kept) == 1 then
-    redis.call('ZADD', tag .. ':repairs', exact(now), turn)
+    local due_at = tonumber(redis.call('ZSCORE', tag .. ':repairs', turn) or '0')
+    redis.call('ZADD', tag .. ':repairs', exact(math.max(due_at, now + tonumber(args[4]))), turn)
     of = kept
   elseif redis.call('EXISTS', queue(tag, key)) == 1 and head_id(tag, key) == turn then
     of = conversation(tag, key)

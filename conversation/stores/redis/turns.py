@@ -220,9 +220,11 @@ class RedisTurns:
         partition = self._partitions.of(repair.turn.message.key.bot)
         await self._call("repaired", partition, repair.turn.id)
 
-    async def suspect(self, claim: Claim, stray: str = "") -> None:
+    async def suspect(self, claim: Claim, after: float, stray: str = "") -> None:
         partition = self._partitions.of(claim.key.bot)
-        await self._call("suspect", partition, str(claim.key), claim.turn.id, stray, durable=True)
+        await self._call(
+            "suspect", partition, str(claim.key), claim.turn.id, repr(after), stray, durable=True
+        )
 
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
         lists = await asyncio.gather(

@@ -47,10 +47,11 @@ def done(db: sqlite3.Connection, turn_id: str) -> None:
     db.execute("UPDATE repair SET due_at = NULL, strays = '' WHERE turn = ?", (turn_id,))
 
 
-def suspect(db: sqlite3.Connection, claim: Claim, stray: str, now: float) -> None:
+def suspect(db: sqlite3.Connection, claim: Claim, stray: str, due_at: float) -> None:
     line = f"{stray}\n" if stray else ""
     kept = db.execute(
-        "UPDATE repair SET due_at = ?, strays = strays || ? WHERE turn = ?", (now, line, claim.turn.id)
+        "UPDATE repair SET due_at = max(coalesce(due_at, 0), ?), strays = strays || ? WHERE turn = ?",
+        (due_at, line, claim.turn.id),
     ).rowcount
     if not kept:
         db.execute(

@@ -287,8 +287,8 @@ class SqliteTurns:
     async def repaired(self, repair: Repair) -> None:
         await self._writer.run(lambda db: repairs.done(db, repair.turn.id))
 
-    async def suspect(self, claim: Claim, stray: str = "") -> None:
-        await self._writer.run(lambda db: repairs.suspect(db, claim, stray, self._clock.now()))
+    async def suspect(self, claim: Claim, after: float, stray: str = "") -> None:
+        await self._writer.run(lambda db: repairs.suspect(db, claim, stray, self._clock.now() + after))
 
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
         def step(db: sqlite3.Connection) -> tuple[DeadLetter, ...]:

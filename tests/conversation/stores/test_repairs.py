@@ -67,13 +67,25 @@ async def test_whoever_may_have_written_late_has_it_repaired_once_more(
     (repair,) = await turns.due_repairs(9)
     await turns.repaired(repair)
     clock.advance(600.0)
-    await turns.suspect(claim, "a stray")
+    await turns.suspect(claim, 5.0, "a stray")
+    assert await turns.due_repairs(9) == ()
+    clock.advance(5.0)
     assert await turns.due_repairs(9) == (Repair(repair.turn, ("a stray",)),)
     await turns.repaired(repair)
     clock.advance(REPAIRABLE_FOR)
     await turns.tick(9)
-    await turns.suspect(claim)
+    await turns.suspect(claim, 0.0)
     assert await turns.due_repairs(9) == (), "that was too long ago"
+
+
+async def test_a_suspicion_does_not_bring_forward_what_is_due_later(
+    turns: TurnStore, session: str, clock: ManualClock
+) -> None:
+    await turns.suspect(await repairable(turns, session), 1.0)
+    clock.advance(19.0)
+    assert await turns.due_repairs(9) == ()
+    clock.advance(1.0)
+    assert len(await turns.due_repairs(9)) == 1
 
 
 async def test_what_is_suspected_while_the_heir_is_at_work_is_repaired_afterwards(
@@ -83,7 +95,7 @@ async def test_what_is_suspected_while_the_heir_is_at_work_is_repaired_afterward
     heir = await turns.open_session()
     await turns.take_over(heir)
     (newer,) = await turns.claim(heir, 1)
-    await turns.suspect(claim, "a stray")
+    await turns.suspect(claim, 5.0, "a stray")
     await turns.checkpoint(newer, Delivery((Part(0, "ref"),), answered("ok")))
     await turns.complete(newer, answered("ok"), keep_turns=9, repair_after=20.0)
     clock.advance(20.0)

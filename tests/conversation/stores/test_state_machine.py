@@ -167,7 +167,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(claim=claims, stray=st.sampled_from(("", "stray")))
     def suspect(self, claim: tuple[Claim, Claim], stray: str) -> None:
-        self._each(claim, lambda turns, mine: turns.suspect(mine, stray))
+        self._each(claim, lambda turns, mine: turns.suspect(mine, 0.5, stray))
 
     @rule(target=claims, session=sessions, most=st.integers(1, 3))
     def claim(self, session: int, most: int) -> object:
