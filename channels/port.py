@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from conversation.messages import InboundMessage, Locale
+from conversation.keys import ConversationKey
+from conversation.messages import InboundMessage, Locale, Sender
 from conversation.outbound import Outbound
 from conversation.texts import locale_of
 
@@ -46,11 +47,19 @@ class Challenge:
     body: bytes
 
 
+NOTHING_TO_SAY = b"{}"
+"""The body of an answer that the platform does not show."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Authentic, and nothing to answer. ``reason`` is one word in snake case, counted and put in a header."""
+    """Authentic, and nothing to do. ``reason`` is one word in snake case, counted and put in a header.
+
+    ``body`` is the JSON to answer, where the platform shows it to the person.
+    """
 
     reason: str
+    body: bytes = NOTHING_TO_SAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,34 @@ class Rejected:
     reason: str
 
 
-Received = Challenge | Ignored | Rejected | InboundMessage
+@dataclass(frozen=True, slots=True)
+class StopReply:
+    """A person wants the reply that this conversation is writing, or would write next, to end.
+
+    ``request`` is equal for all deliveries of this one wish. ``by`` wished it at ``asked_at``, in seconds since
+    1970 by the platform's clock. ``done`` and ``nothing`` are the JSON to answer when a reply was stopped and
+    when there was none, where the platform shows it to the person.
+    """
+
+    key: ConversationKey
+    request: str
+    by: Sender
+    asked_at: float
+    done: bytes = NOTHING_TO_SAY
+    nothing: bytes = NOTHING_TO_SAY
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """A person took the message of this turn back: it is not to be answered (any further).
+
+    ``turn_id`` as InboundMessage.turn_id; there need not be such a turn.
+    """
+
+    turn_id: str
+
+
+Received = Challenge | Ignored | Rejected | InboundMessage | StopReply | TakenBack
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from conversation.busy import Limits, WhenBusy
-from conversation.messages import InboundMessage
+from conversation.keys import ConversationKey
+from conversation.messages import InboundMessage, Sender
 from conversation.outbound import Outbound
 from conversation.providers.port import Provider
 from conversation.turn import Reason
@@ -52,10 +53,21 @@ class Gates:
         """Why a message is not answered, however long it has been waiting."""
         if not self.enabled:
             return Reason.BOT_DISABLED
-        outside = not self.external_users and message.sender.tenant != message.key.tenant
-        unlisted = self.users and message.sender.id not in self.users
-        elsewhere = self.chats and message.address.chat not in self.chats
-        return Reason.NOT_ALLOWED if outside or unlisted or elsewhere else None
+        return None if self._admits(message.sender, message.key) else Reason.NOT_ALLOWED
+
+    def refusal_to_stop(self, by: Sender, key: ConversationKey, asked_at: float, now: float) -> Reason | None:
+        """Why a person may not end a reply of this conversation. What a bot that is switched off is still
+        writing may be ended; a wish that arrives late may not, as another reply is being written by then.
+        """
+        if now - asked_at > self.max_age:
+            return Reason.STALE
+        return None if self._admits(by, key) else Reason.NOT_ALLOWED
+
+    def _admits(self, person: Sender, key: ConversationKey) -> bool:
+        outside = not self.external_users and person.tenant != key.tenant
+        unlisted = self.users and person.id not in self.users
+        elsewhere = self.chats and key.chat not in self.chats
+        return not (outside or unlisted or elsewhere)
 
 
 @dataclass(frozen=True, slots=True)

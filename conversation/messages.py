@@ -14,6 +14,12 @@ from conversation.keys import ConversationKey
 Locale = Literal["en", "zh"]
 
 
+def stable_id(channel: str, bot: str, identity: str) -> str:
+    """24 characters for something that a platform told a bot: the same on every replica and for every delivery."""
+    source = f"{channel}\x1f{bot}\x1f{identity}"
+    return hashlib.blake2b(source.encode(), digest_size=12).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """The person. ``tenant`` is the workspace or tenant the person belongs to, which may not be the bot's."""
@@ -58,8 +64,7 @@ class InboundMessage:
     @property
     def turn_id(self) -> str:
         """Names the turn that answers this message: the same on every replica and for every redelivery."""
-        source = f"{self.key.channel}\x1f{self.key.bot}\x1f{self.identity}"
-        return hashlib.blake2b(source.encode(), digest_size=12).hexdigest()
+        return stable_id(self.key.channel, self.key.bot, self.identity)
 
     @property
     def person(self) -> str:

@@ -4,7 +4,7 @@ An answer is a list of *parts*, each one message on the platform. A part is open
 any number of times (always the whole text so far; the newest wins) and is closed with its final text. Calls
 for one part are never concurrent.
 
-What goes wrong is decided by the channel that met it, as one of the four errors below. Everything else that
+What goes wrong is decided by the channel that met it, as one of the errors below. Everything else that
 an implementation raises is a bug of ours.
 """
 
@@ -83,13 +83,16 @@ class LivePart(Protocol):
         ...
 
     async def show(self, text: str) -> None:
-        """Show the whole text so far, never empty. Raises DeliveryDelayedError or DeliveryRefusedError."""
+        """Show the whole text so far, never empty.
+
+        Raises DeliveryDelayedError, DeliveryStoppedError or DeliveryRefusedError.
+        """
         ...
 
     async def close(self, text: str) -> None:
         """Show the final text, whatever the pace. Afterwards the message is no longer growing.
 
-        May be repeated after DeliveryDelayedError. Raises DeliveryRefusedError too.
+        May be repeated after DeliveryDelayedError. Raises DeliveryStoppedError and DeliveryRefusedError too.
         """
         ...
 
@@ -138,7 +141,7 @@ class Outbound(Protocol):
         """Go on writing the message that ``ref`` names, of which an earlier attempt (perhaps still alive) had
         hold. From the return on, the platform refuses that attempt or its writes are overwritten.
 
-        Raises DeliveryDelayedError or DeliveryRefusedError.
+        Raises DeliveryDelayedError, DeliveryStoppedError or DeliveryRefusedError.
         """
         ...
 

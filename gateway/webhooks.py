@@ -1,4 +1,4 @@
-"""One handler for all that platforms send: find the bot, let its channel read the request, admit the message.
+"""One handler for all that platforms send: find the bot, let its channel read the request, do what it asks.
 
 Invariant: 200 ``accepted`` is answered only after the message is durable in its conversation's queue.
 """
@@ -12,7 +12,17 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 
-from channels.port import Challenge, Channel, Ignored, Rejected, WebhookRequest
+from channels.port import (
+    NOTHING_TO_SAY,
+    Challenge,
+    Channel,
+    Ignored,
+    Received,
+    Rejected,
+    StopReply,
+    TakenBack,
+    WebhookRequest,
+)
 from conversation.bot import Bot
 from conversation.clock import Clock
 from conversation.directory import Directory
@@ -28,6 +38,8 @@ LARGEST_BODY = 1 << 20
 
 BODY_TIMEOUT = 10.0
 """Seconds in which a request's body has to arrive; platforms themselves wait 3 s for our answer."""
+
+_NOTHING_TO_STOP = "ignored; reason=nothing_to_stop"
 
 _log = structlog.get_logger()
 
@@ -61,26 +73,34 @@ class Webhooks:
             return web.Response(status=404, text="there is no such bot")
         body = await _body(request)
         received = hosted.channel.receive(WebhookRequest(request.headers, body, self._clock.now()))
+        try:
+            return await self._do(hosted.bot, received)
+        except StoreUnavailableError as error:
+            _log.warning("webhook not taken", bot=hosted.bot.id, cause=str(error))
+            return web.Response(status=503, headers={"Retry-After": "5"}, text="try again")
+
+    async def _do(self, bot: Bot, received: Received) -> web.Response:
         match received:
             case InboundMessage():
-                return await self._admit(hosted.bot, received)
+                return await self._admit(bot, received)
+            case StopReply():
+                return await self._stop(bot, received)
+            case TakenBack(turn_id):
+                ended = await self._directory.take_back(bot.id, turn_id)
+                return _answer("accepted" if ended else _NOTHING_TO_STOP)
             case Challenge(answer):
                 return _answer("challenge", answer)
-            case Ignored(reason):
-                return _answer(f"ignored; reason={reason}")
+            case Ignored(reason, body):
+                return _answer(f"ignored; reason={reason}", body)
             case Rejected(status, reason):
-                _log.warning("webhook rejected", bot=hosted.bot.id, status=status, cause=reason)
+                _log.warning("webhook rejected", bot=bot.id, status=status, cause=reason)
                 return web.Response(status=status, text=reason)
 
     async def _admit(self, bot: Bot, message: InboundMessage) -> web.Response:
         refusal = bot.gates.on_arrival(message, self._clock.now())
-        try:
-            admission = await self._directory.admit(
-                message, limits=bot.limits, when_busy=bot.when_busy, refusal=refusal
-            )
-        except StoreUnavailableError as error:
-            _log.warning("message not taken", bot=bot.id, cause=str(error))
-            return web.Response(status=503, headers={"Retry-After": "5"}, text="try again")
+        admission = await self._directory.admit(
+            message, limits=bot.limits, when_busy=bot.when_busy, refusal=refusal
+        )
         if admission.notice_due:
             self._notices.send(bot.outbound, message, Reason.QUEUE_FULL)
         match admission.status:
@@ -90,6 +110,14 @@ class Webhooks:
                 return _answer("refused; reason=queue_full")
             case "accepted":
                 return _answer(f"refused; reason={refusal}" if refusal else "accepted")
+
+    async def _stop(self, bot: Bot, wish: StopReply) -> web.Response:
+        refusal = bot.gates.refusal_to_stop(wish.by, wish.key, wish.asked_at, self._clock.now())
+        if refusal is not None:
+            return _answer(f"ignored; reason={refusal}", wish.nothing)
+        if await self._directory.stop(wish.key, wish.request):
+            return _answer("accepted", wish.done)
+        return _answer(_NOTHING_TO_STOP, wish.nothing)
 
 
 async def _body(request: web.Request) -> bytes:
@@ -104,7 +132,7 @@ async def _body(request: web.Request) -> bytes:
         raise web.HTTPBadRequest(text="the body is not what its headers say") from None
 
 
-def _answer(admission: str, body: bytes = b"{}") -> web.Response:
+def _answer(admission: str, body: bytes = NOTHING_TO_SAY) -> web.Response:
     return web.Response(
         body=body, headers={ADMISSION: admission, "Content-Type": "application/json; charset=utf-8"}
     )

@@ -9,17 +9,23 @@ import re
 
 from conversation.messages import Locale
 from conversation.texts import en, zh
+from conversation.texts.hints import Hint
 from conversation.turn import Reason
 
 _IDEOGRAPH = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 _TABLES = {"en": en.NOTICES, "zh": zh.NOTICES}
+_HINTS = {"en": en.HINTS, "zh": zh.HINTS}
 _REFERENCES = {"en": en.REFERENCE, "zh": zh.REFERENCE}
 
 
 def notice(reason: Reason, locale: Locale, reference: str) -> str:
     """The sentence for a person, with the id by which an admin finds the turn."""
     return f"{_TABLES[locale][reason]} {_REFERENCES[locale].format(reference=reference)}"
+
+
+def hint(which: Hint, locale: Locale) -> str:
+    return _HINTS[locale][which]
 
 
 def locale_of(text: str) -> Locale:

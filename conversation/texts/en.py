@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conversation.texts.hints import Hint
 from conversation.turn import Reason
 
 REFERENCE = "(ref {reference})"
@@ -20,7 +21,15 @@ NOTICES = {
     Reason.DELIVERY_FAILED: "⚠️ The answer could not be delivered; please try again.",
     Reason.EXECUTOR_CRASH: "⚠️ Something broke while I was answering; please try again.",
     Reason.QUEUE_FULL: "⚠️ I am still answering your earlier messages; please send this one again later.",
-    Reason.CANCELLED: "⏹ Stopped, as you asked.",
+    Reason.CANCELLED: "⏹ Stopped on request.",
     Reason.TAKEN_BACK: "⏹ Stopped: the message was taken back.",
-    Reason.SUPERSEDED: "⏹ Stopped for your newer message.",
+    Reason.SUPERSEDED: "⏹ Stopped: a newer message took the place of this one.",
+}
+
+HINTS = {
+    Hint.STOPPED: "⏹ Stopped.",
+    Hint.NOTHING_TO_STOP: (
+        "There is no reply to stop here. In a thread, press the stop button, delete your message, or mention me"
+        " with “/stop”."
+    ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conversation.texts.hints import Hint
 from conversation.turn import Reason
 
 REFERENCE = "（编号 {reference}）"
@@ -20,7 +21,12 @@ NOTICES = {
     Reason.DELIVERY_FAILED: "⚠️ 回答未能送达，请重试。",
     Reason.EXECUTOR_CRASH: "⚠️ 回答时发生故障，请重试。",
     Reason.QUEUE_FULL: "⚠️ 我仍在回答您之前的消息，请稍后再发送这一条。",
-    Reason.CANCELLED: "⏹ 已按您的要求停止。",
+    Reason.CANCELLED: "⏹ 已按要求停止。",
     Reason.TAKEN_BACK: "⏹ 消息已撤回，回答已停止。",
-    Reason.SUPERSEDED: "⏹ 已停止，先处理您的新消息。",
+    Reason.SUPERSEDED: "⏹ 已停止：更新的消息取代了这一条。",
+}
+
+HINTS = {
+    Hint.STOPPED: "⏹ 已停止。",
+    Hint.NOTHING_TO_STOP: "这里没有可以停止的回复。在消息列中，请点击停止按钮、删除您的消息，或 @我 并发送“/stop”。",
 }
