@@ -13,8 +13,16 @@ import orjson
 from pydantic import ValidationError
 
 from channels.lark.api import LarkApi
-from channels.lark.events import MESSAGE_RECEIVED, URL_VERIFICATION, Envelope, Probe
-from channels.lark.normalise import normalise
+from channels.lark.events import (
+    MESSAGE_RECALLED,
+    MESSAGE_RECEIVED,
+    URL_VERIFICATION,
+    Envelope,
+    MessageRecalled,
+    MessageReceived,
+    Probe,
+)
+from channels.lark.normalise import normalise, taken_back
 from channels.lark.outbound import LarkOutbound
 from channels.lark.verify import LarkCredentials, Opened, Verifier
 from channels.port import Challenge, ChannelPolicy, Finding, Ignored, Received, Rejected, WebhookRequest
@@ -22,6 +30,8 @@ from conversation.outbound import DeliveryError
 
 FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
 """Seconds between attempts to learn who the bot is."""
+
+_UNDERSTOOD = frozenset({MESSAGE_RECEIVED, MESSAGE_RECALLED})
 
 
 class LarkChannel:
@@ -66,9 +76,13 @@ class LarkChannel:
             return Rejected(401, opened.flaw or "not_authentic")
         if header.app_id != self._app_id:
             return Ignored("other_app")
-        if header.event_type != MESSAGE_RECEIVED:
-            return Ignored("unsupported_event")
-        return normalise(header, envelope.event, bot=self._bot, own_id=self._own_id, policy=self._policy)
+        match envelope.event:
+            case MessageReceived() as event if header.event_type == MESSAGE_RECEIVED:
+                return normalise(header, event, bot=self._bot, own_id=self._own_id, policy=self._policy)
+            case MessageRecalled() as event if header.event_type == MESSAGE_RECALLED:
+                return taken_back(event, bot=self._bot)
+            case _:
+                return Ignored("malformed" if header.event_type in _UNDERSTOOD else "unsupported_event")
 
     async def start(self) -> None:
         if self._credentials is not None and self._learning is None:

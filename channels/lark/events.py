@@ -1,13 +1,16 @@
 """What the platform sends, as far as it is read here; everything else in a payload is passed over.
 
-Docs: "事件概述", "接收消息", "接收消息内容结构".
+Docs: "事件概述", "接收消息", "接收消息内容结构", "撤回消息".
 """
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from typing import Annotated
+
+from pydantic import BaseModel, Field
 
 MESSAGE_RECEIVED = "im.message.receive_v1"
+MESSAGE_RECALLED = "im.message.recalled_v1"
 URL_VERIFICATION = "url_verification"
 
 
@@ -60,11 +63,17 @@ class MessageReceived(BaseModel):
     message: EventMessage
 
 
+class MessageRecalled(BaseModel):
+    """A message was taken back, by its author or by somebody who may do it for him."""
+
+    message_id: Annotated[str, Field(min_length=1)]
+
+
 class Envelope(BaseModel):
-    """A message event, version 2.0."""
+    """An event about a message, version 2.0."""
 
     header: Header
-    event: MessageReceived
+    event: Annotated[MessageReceived | MessageRecalled, Field(union_mode="left_to_right")]
 
 
 class ProbeHeader(BaseModel):
@@ -86,9 +95,10 @@ class Probe(BaseModel):
         return self.token if isinstance(self.token, str) else None
 
     def is_other_event(self) -> bool:
-        """Whether it is an event, of whatever version, that is not a message."""
+        """Whether it is an event, of whatever version, that is not about a message."""
         if isinstance(self.header, ProbeHeader):
-            return isinstance(self.header.event_type, str) and self.header.event_type != MESSAGE_RECEIVED
+            known = {MESSAGE_RECEIVED, MESSAGE_RECALLED}
+            return isinstance(self.header.event_type, str) and self.header.event_type not in known
         return self.type == "event_callback"
 
 

@@ -1,4 +1,4 @@
-"""From an authentic message event to the one message that the core knows, or the reason to ignore it."""
+"""From an authentic event to what the core knows: a message, a wish to end its answer, or a reason to ignore it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from channels.commands import stop_or_message
 from channels.lark.events import (
     EventMessage,
     Header,
     Mention,
+    MessageRecalled,
     MessageReceived,
     PostContent,
     PostElement,
     TextContent,
 )
-from channels.port import ChannelPolicy, Ignored
+from channels.port import ChannelPolicy, Ignored, StopReply, TakenBack
 from conversation.keys import ConversationKey
-from conversation.messages import Address, InboundMessage, Sender
+from conversation.messages import Address, InboundMessage, Sender, stable_id
 
 CHANNEL = "lark"
 
@@ -66,7 +68,7 @@ class Mentions:
 
 def normalise(  # noqa: PLR0911 -- one for each reason
     header: Header, event: MessageReceived, *, bot: str, own_id: str | None, policy: ChannelPolicy
-) -> InboundMessage | Ignored:
+) -> InboundMessage | StopReply | Ignored:
     sender, message = event.sender, event.message
     if sender.sender_type != "user":
         return Ignored("bot_message")
@@ -85,7 +87,7 @@ def normalise(  # noqa: PLR0911 -- one for each reason
         return Ignored("unsupported_message")
     if not text:
         return Ignored("empty_message")
-    return InboundMessage(
+    received = InboundMessage(
         key=_key(message, bot, header.tenant_key, open_id, policy),
         identity=message.message_id,
         address=Address(
@@ -96,6 +98,12 @@ def normalise(  # noqa: PLR0911 -- one for each reason
         sent_at=sent_at,
         locale=policy.language_of(text),
     )
+    return stop_or_message(received)
+
+
+def taken_back(event: MessageRecalled, *, bot: str) -> TakenBack:
+    """Whose message it was is not told; one that was never taken is not found by its turn."""
+    return TakenBack(stable_id(CHANNEL, bot, event.message_id))
 
 
 def _key(

@@ -25,6 +25,7 @@ from channels.port import (
 from channels.slack.events import Envelope, is_form
 from channels.slack.normalise import normalise
 from channels.slack.outbound import SlackOutbound
+from channels.slack.slash import read_form
 from channels.slack.verify import Verifier
 from channels.slack.web_api import WebApi
 from conversation.outbound import DeliveryError
@@ -68,7 +69,7 @@ class SlackChannel:
             return Rejected(401, "signature") if _is_readable(request.body) else Rejected(400, "unreadable")
         envelope = _parse(request.body)
         if envelope is None:
-            return Ignored("unsupported_interaction" if is_form(request.body) else "malformed")
+            return self._receive_form(request)
         match envelope.type:
             case "event_callback":
                 identity = self._api.identity
@@ -96,6 +97,11 @@ class SlackChannel:
 
     async def close(self) -> None:
         """Nothing is left running, and the HTTP session is its owner's."""
+
+    def _receive_form(self, request: WebhookRequest) -> Received:
+        if not is_form(request.body):
+            return Ignored("malformed")
+        return read_form(request.body, bot=self._bot, policy=self._policy, now=request.now)
 
     def _receive_as_draft(self, body: bytes) -> Received:
         envelope = _parse(body)

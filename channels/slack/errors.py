@@ -11,6 +11,7 @@ from conversation.outbound import (
     DeliveryDelayedError,
     DeliveryError,
     DeliveryRefusedError,
+    DeliveryStoppedError,
     DeliveryUnknownError,
 )
 
@@ -40,6 +41,7 @@ NOT_STREAMABLE = frozenset(
 )
 """A stream cannot be opened here, which says nothing about a plain message."""
 
+_STOPPED = "stopped_by_user"
 _RATE = frozenset({"ratelimited", "rate_limited"})
 _NOTHING_DONE = frozenset({"service_unavailable", "request_timeout", "team_added_to_org"})
 _PERHAPS_DONE = frozenset({"internal_error", "fatal_error"})
@@ -74,6 +76,8 @@ def answered(
         return DeliveryDelayedError(f"{method}: {code}", TRANSIENT_DELAY)
     if code in _PERHAPS_DONE or status >= 500 or (status < 300 and not code):  # noqa: PLR2004
         return unanswered(method, code or f"HTTP {status}", sending=sending)
+    if code == _STOPPED:
+        return DeliveryStoppedError(f"{method}: {code}")
     return SlackRefusedError(method, code if _CODE.fullmatch(code) else f"http_{status}")
 
 

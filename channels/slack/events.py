@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from channels.slack.keys import is_direct
+
 Timestamp = Annotated[str, Field(pattern=r"^\d{1,12}\.\d{1,9}$")]
 """Names a message within its channel, and is its time in seconds since 1970."""
 
@@ -17,6 +19,15 @@ class Edited(BaseModel):
     """Marks a message that its author changed; an edit that adds a mention is sent as a new ``app_mention``."""
 
     ts: str = ""
+
+
+class OlderMessage(BaseModel):
+    """The message that an event is about: as it was, or as it is now."""
+
+    ts: Timestamp | None = None
+    subtype: str | None = None
+    user: str | None = None
+    bot_id: str | None = None
 
 
 class MessageEvent(BaseModel):
@@ -38,11 +49,36 @@ class MessageEvent(BaseModel):
     user_team: str | None = None
     team: str | None = None
     source_team: str | None = None
+    deleted_ts: Timestamp | None = None
+    message: OlderMessage | None = None
+    previous_message: OlderMessage | None = None
 
     @property
     def is_direct(self) -> bool:
-        """``app_mention`` has no ``channel_type``; only ids of direct messages begin with D."""
-        return self.channel_type == "im" if self.channel_type else self.channel.startswith("D")
+        """``app_mention`` has no ``channel_type``."""
+        return self.channel_type == "im" if self.channel_type else is_direct(self.channel)
+
+    @property
+    def removed(self) -> str | None:
+        """The ``ts`` of the message that was deleted, if this tells of one.
+
+        The first message of a thread with answers leaves a "tombstone", and Slack tells of a change (public issue
+        matterbridge #600).
+        """
+        if self.subtype == "message_deleted":
+            return self.deleted_ts
+        if self.subtype == "message_changed" and self.message and self.message.subtype == "tombstone":
+            return self.message.ts
+        return None
+
+
+class SessionStopped(BaseModel):
+    """The stop button was pressed while the bot was "processing" (docs: reference/events/agent_session_stopped)."""
+
+    type: Literal["agent_session_stopped"]
+    channel: Annotated[str, Field(min_length=1)]
+    user: Annotated[str, Field(min_length=1)]
+    thread_ts: Timestamp | None = None
 
 
 class OtherEvent(BaseModel):
@@ -63,7 +99,11 @@ class Envelope(BaseModel):
     challenge: str | None = None
     team_id: str | None = None
     enterprise_id: str | None = None
-    event: Annotated[MessageEvent | OtherEvent, Field(union_mode="left_to_right")] | None = None
+    event: Annotated[MessageEvent | SessionStopped | OtherEvent, Field(union_mode="left_to_right")] | None = (
+        None
+    )
+    event_id: str | None = None
+    event_time: int | None = None
     authorizations: tuple[Authorization, ...] | None = None
 
 

@@ -58,6 +58,7 @@ class Limits:
         self.delete = _per_minute(50)
         self.replies = _per_minute(50)
         self.history = _per_minute(50)
+        self.session_status = _per_minute(50)
         self.posts = Limit(rate=_SHARE * _POSTS_PER_MINUTE / 60, burst=_SHARE * _POST_BURST)
         self.updated_parts: WeakSet[object] = WeakSet()
         """Messages that grow by ``update``, which share its budget."""

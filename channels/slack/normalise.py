@@ -1,4 +1,4 @@
-"""From an authentic event to the message that is to be answered, or the reason why it is not.
+"""From an authentic event to what a person wants: an answer, an end of it, or nothing from us.
 
 Invariant: a message and its ``app_mention`` twin become equal messages, whichever arrives first: they differ in
 ``event_id`` only, so the identity is made of workspace, channel and timestamp.
@@ -8,51 +8,83 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from channels.port import ChannelPolicy, Ignored
-from channels.slack.events import Envelope, MessageEvent
+from channels.commands import stop_or_message
+from channels.port import ChannelPolicy, Ignored, StopReply, TakenBack
+from channels.slack.controls import stop_pressed
+from channels.slack.events import Envelope, MessageEvent, OlderMessage, SessionStopped
+from channels.slack.keys import CHANNEL, conversation_key
 from channels.slack.mrkdwn import mentions, readable
-from conversation.keys import ConversationKey
-from conversation.messages import Address, InboundMessage, Sender
+from conversation.messages import Address, InboundMessage, Sender, stable_id
 
 _SUBTYPES_OF_PEOPLE = frozenset({None, "file_share", "thread_broadcast"})
 _OTHER_SUBTYPES = {"message_changed": "edited", "message_deleted": "deleted", "bot_message": "bot_message"}
 _CHANNEL_TYPES = frozenset({None, "im", "channel", "group", "mpim"})
-_MESSAGE_TYPES = frozenset({"message", "app_mention"})
+_KNOWN_TYPES = frozenset({"message", "app_mention", "agent_session_stopped"})
 _SLACKBOT = "USLACKBOT"
 
 
 def normalise(
     envelope: Envelope, *, bot: str, policy: ChannelPolicy, bot_user: str | None
-) -> InboundMessage | Ignored:
+) -> InboundMessage | StopReply | TakenBack | Ignored:
     """``bot_user`` is the bot's own user id where it is known already; the event mostly tells it too."""
-    event = envelope.event
-    if not isinstance(event, MessageEvent):
-        known = event is None or event.type in _MESSAGE_TYPES
-        return Ignored("malformed" if known else "unsupported_event")
-    own = {known.user_id for known in envelope.authorizations or () if known.is_bot and known.user_id}
-    if bot_user:
-        own.add(bot_user)
+    tenant = envelope.team_id or envelope.enterprise_id
+    match envelope.event:
+        case MessageEvent() as event:
+            own = {known.user_id for known in envelope.authorizations or () if known.is_bot and known.user_id}
+            if bot_user:
+                own.add(bot_user)
+            if event.removed:
+                return _taken_back(event, event.removed, own, tenant=tenant, bot=bot)
+            return _from_message(event, own, tenant=tenant, bot=bot, policy=policy)
+        case SessionStopped() as event:
+            return stop_pressed(envelope, event, tenant=tenant, bot=bot, policy=policy)
+        case event:
+            known_type = event is None or event.type in _KNOWN_TYPES
+            return Ignored("malformed" if known_type else "unsupported_event")
+
+
+def _from_message(
+    event: MessageEvent, own: Collection[str], *, tenant: str | None, bot: str, policy: ChannelPolicy
+) -> InboundMessage | StopReply | Ignored:
     reason = _not_from_a_person(event, own) or _not_for_us(event, own, policy)
     if reason:
         return Ignored(reason)
-    tenant = envelope.team_id or envelope.enterprise_id
     if not tenant or not event.user:
         return Ignored("malformed")
     text = readable(event.text or "", own=own)
     if not text:
         return Ignored("empty")
-    return _message(event, event.user, text, tenant=tenant, bot=bot, policy=policy)
+    message = _message(event, event.user, text, tenant=tenant, bot=bot, policy=policy)
+    return stop_or_message(message)
+
+
+def _taken_back(
+    event: MessageEvent, ts: str, own: Collection[str], *, tenant: str | None, bot: str
+) -> TakenBack | Ignored:
+    """Slack does not always say whose message it was; one that was never taken is not found by its turn."""
+    reason = _not_by_a_person(event.previous_message, own) if event.previous_message else None
+    if reason:
+        return Ignored(reason)
+    if not tenant:
+        return Ignored("malformed")
+    return TakenBack(stable_id(CHANNEL, bot, _identity(tenant, event.channel, ts)))
+
+
+def _identity(tenant: str, chat: str, ts: str) -> str:
+    return f"{tenant}:{chat}:{ts}"
 
 
 def _not_from_a_person(event: MessageEvent, own: Collection[str]) -> str | None:
     if event.subtype not in _SUBTYPES_OF_PEOPLE:
         return _OTHER_SUBTYPES.get(event.subtype or "", "unsupported_subtype")
-    if event.user in own:
+    return _not_by_a_person(event, own) or ("edited" if event.edited else None)
+
+
+def _not_by_a_person(message: MessageEvent | OlderMessage, own: Collection[str]) -> str | None:
+    if message.user in own:
         return "own_message"
     # Today's bots post without a subtype (bolt's own filter relies on the bot's id likewise).
-    if event.bot_id or event.user == _SLACKBOT:
-        return "bot_message"
-    return "edited" if event.edited else None
+    return "bot_message" if message.bot_id or message.user == _SLACKBOT else None
 
 
 def _not_for_us(event: MessageEvent, own: Collection[str], policy: ChannelPolicy) -> str | None:
@@ -70,16 +102,9 @@ def _message(
     thread = event.thread_ts or ""
     if not thread and (not event.is_direct or policy.conversation_per == "thread"):
         thread = event.ts
-    match policy.conversation_per:
-        case "auto" | "thread":
-            key = ConversationKey("slack", bot, tenant, event.channel, thread=thread)
-        case "sender":
-            key = ConversationKey("slack", bot, tenant, event.channel, sender=user)
-        case "chat":
-            key = ConversationKey("slack", bot, tenant, event.channel)
     return InboundMessage(
-        key=key,
-        identity=f"{tenant}:{event.channel}:{event.ts}",
+        key=conversation_key(policy, bot, tenant, chat=event.channel, thread=thread, user=user),
+        identity=_identity(tenant, event.channel, event.ts),
         address=Address(event.channel, event.ts, thread, user, sender.tenant),
         sender=sender,
         text=text,

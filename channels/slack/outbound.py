@@ -7,6 +7,7 @@ its closing; everywhere else it is a message that is posted and updated.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Literal
 
@@ -15,11 +16,11 @@ from channels.port import ChannelPolicy
 from channels.slack import errors
 from channels.slack.find import find_copies, find_part
 from channels.slack.limits import Limits, Slot
-from channels.slack.post import Message, PostedPart, Ref, metadata, stop_stream
+from channels.slack.post import Message, PostedPart, Ref, leave_processing, metadata, stop_stream
 from channels.slack.render import render, settled
 from channels.slack.stream import StreamedPart
 from channels.slack.web_api import Call, Done, Posted, WebApi
-from conversation.outbound import SEND_TIMEOUT, LivePart, PartRequest, ShownPart
+from conversation.outbound import SEND_TIMEOUT, DeliveryStoppedError, LivePart, PartRequest, ShownPart
 
 PART_BYTES = 9_000
 """UTF-8 bytes of one part: below 12,000 characters, which a post takes, and below what a stream took in public
@@ -74,9 +75,13 @@ class SlackOutbound:
 
     async def resume(self, part: PartRequest, ref: str) -> LivePart:
         known = Ref.model_validate_json(ref)
-        message = Message(part.to.chat, known.ts, part.id)
+        message = _message(part, known.ts)
         if known.stream:
-            await stop_stream(self._api, self._limits, message)
+            try:
+                await stop_stream(self._api, self._limits, message)
+            except DeliveryStoppedError:
+                await leave_processing(self._api, self._limits, message)
+                raise
             await part.save(Ref(ts=known.ts, stream=False).model_dump_json())
         return PostedPart(self._api, self._limits, message, None)
 
@@ -88,8 +93,7 @@ class SlackOutbound:
         own = {Ref.model_validate_json(part.ref).ts for part in parts}
         copies = {Ref.model_validate_json(stray) for stray in strays}
         for part in parts:
-            ts = Ref.model_validate_json(part.ref).ts
-            message = Message(part.request.to.chat, ts, part.request.id)
+            message = _message(part.request, Ref.model_validate_json(part.ref).ts)
             await PostedPart(self._api, self._limits, message, None).show(part.text)
             copies |= await find_copies(self._api, self._limits, part.request)
         for copy in copies:
@@ -102,7 +106,8 @@ class SlackOutbound:
     async def _remove(self, part: PartRequest, known: Ref) -> None:
         try:
             if known.stream:
-                await stop_stream(self._api, self._limits, Message(part.to.chat, known.ts, part.id))
+                with contextlib.suppress(DeliveryStoppedError):
+                    await stop_stream(self._api, self._limits, _message(part, known.ts))
             await self._limits.delete.take(urgent=True)
             await self._api.write(
                 Call("chat.delete", self._limits.delete), {"channel": part.to.chat, "ts": known.ts}, Done
@@ -132,8 +137,7 @@ class SlackOutbound:
             Posted,
         )
         await part.save(Ref(ts=posted.ts, stream=True).model_dump_json())
-        message = Message(part.to.chat, posted.ts, part.id)
-        return StreamedPart(self._api, self._limits, message, slot, part.save, sent)
+        return StreamedPart(self._api, self._limits, _message(part, posted.ts), slot, part.save, sent)
 
     async def _open_post(self, part: PartRequest, text: str) -> LivePart:
         rendered = render(text)
@@ -148,8 +152,11 @@ class SlackOutbound:
         call = Call("chat.postMessage", self._limits.posts, sending=True)
         posted = await self._api.write(call, arguments, Posted)
         await part.save(Ref(ts=posted.ts, stream=False).model_dump_json())
-        message = Message(part.to.chat, posted.ts, part.id)
-        return PostedPart(self._api, self._limits, message, rendered)
+        return PostedPart(self._api, self._limits, _message(part, posted.ts), rendered)
+
+
+def _message(part: PartRequest, ts: str) -> Message:
+    return Message(part.to.chat, ts, part.id, part.to.thread)
 
 
 def _kind(part: PartRequest) -> str:

@@ -7,6 +7,7 @@ the message, so a repeated or late one does no harm.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +17,7 @@ from channels.slack import errors
 from channels.slack.limits import Limits, Slot
 from channels.slack.render import render
 from channels.slack.web_api import Call, Done, WebApi
+from conversation.outbound import DeliveryError
 
 SHORTEST_UPDATE = 3.0
 """Seconds between two updates (docs: chat.update advises at most one every 3 s for a message)."""
@@ -37,6 +39,7 @@ class Message:
     chat: str
     ts: str
     part: str
+    thread: str
 
 
 def metadata(part: str) -> dict[str, object]:
@@ -49,7 +52,7 @@ async def stop_stream(
     """Append ``rest``, label the message with its part's id and end the stream.
 
     False if the stream was over already: then nothing was changed. Raises DeliveryUnknownError where ``rest``
-    may have been appended, else DeliveryDelayedError or DeliveryRefusedError.
+    may have been appended, else DeliveryDelayedError, DeliveryStoppedError or DeliveryRefusedError.
     """
     await (slot.take_stop() if slot is not None else limits.stop_stream.take(urgent=True))
     arguments: dict[str, object] = {
@@ -66,6 +69,19 @@ async def stop_stream(
             return False
         raise
     return True
+
+
+async def leave_processing(api: WebApi, limits: Limits, message: Message) -> None:
+    """Take "processing" off the thread whose stream a person stopped, which Slack leaves to the app (docs:
+    reference/events/agent_session_stopped). An app that is no agent has no such status: a refusal is no fault.
+    """
+    await limits.session_status.take(urgent=True)
+    with contextlib.suppress(DeliveryError):
+        await api.write(
+            Call("agents.sessions.setStatus", limits.session_status),
+            {"channel_id": message.chat, "thread_ts": message.thread, "status": "active"},
+            Done,
+        )
 
 
 class PostedPart:

@@ -15,10 +15,16 @@ import contextlib
 
 from channels.slack import errors
 from channels.slack.limits import Limits, Slot
-from channels.slack.post import Message, PostedPart, Ref, stop_stream
+from channels.slack.post import Message, PostedPart, Ref, leave_processing, stop_stream
 from channels.slack.render import render, settled
 from channels.slack.web_api import Call, Done, WebApi
-from conversation.outbound import DeliveryDelayedError, DeliveryError, DeliveryUnknownError, Save
+from conversation.outbound import (
+    DeliveryDelayedError,
+    DeliveryError,
+    DeliveryStoppedError,
+    DeliveryUnknownError,
+    Save,
+)
 
 SHORTEST_APPEND = 0.4
 """Seconds between two appends: quick enough to look like typing, and 30 s of it fit into a full bucket."""
@@ -106,7 +112,10 @@ class StreamedPart:
             self._over = refused.code in errors.STREAM_OVER
             if self._over or refused.code in errors.STREAM_OUTGROWN:
                 return False
-            await self._give_up(refused, sent)
+            self._slot.close()
+            raise
+        except DeliveryStoppedError:
+            await self._leave(sent)
             raise
         self._sent = rendered
         self._shown_at = asyncio.get_running_loop().time()
@@ -125,18 +134,21 @@ class StreamedPart:
             if rest and refused.code in errors.STREAM_OUTGROWN:
                 await self._stop()
                 return False
-            await self._give_up(refused, self._sent)
+            self._slot.close()
+            raise
+        except DeliveryStoppedError:
+            await self._leave(self._sent)
             raise
         self._over = True
         return stopped
 
-    async def _give_up(self, refused: errors.SlackRefusedError, sent: str | None) -> None:
-        """The person stopped it, or it is gone. What was stopped is labelled, lest ``find`` takes it for lost."""
+    async def _leave(self, sent: str | None) -> None:
+        """The person stopped it. Its message is labelled, lest ``find`` takes it for lost."""
         self._slot.close()
-        if refused.code != "stopped_by_user" or not sent:
-            return
-        with contextlib.suppress(DeliveryError):
-            await PostedPart(self._api, self._limits, self._message, None).close(sent)
+        if sent:
+            with contextlib.suppress(DeliveryError):
+                await PostedPart(self._api, self._limits, self._message, None).close(sent)
+        await leave_processing(self._api, self._limits, self._message)
 
     async def _posted(self) -> PostedPart:
         self._slot.close()
