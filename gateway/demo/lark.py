@@ -29,7 +29,7 @@ from gateway.demo.lark_rules import (
     Json,
     LarkError,
 )
-from gateway.demo.people import Letter, Postman, Said
+from gateway.demo.people import Delivery, Letter, Postman, Said
 from gateway.demo.ratelimit import Bucket, Quota, TooMany
 from gateway.demo.standin import LATENCY, Clock, Shown
 
@@ -135,13 +135,13 @@ class LarkStandin(LarkApi):
         await self._postman.deliver(self._letter(webhook_url, "im.message.receive_v1", event), said)
         return said
 
-    async def recall(self, webhook_url: str, said: Said) -> None:
-        """Let a person take a message back."""
+    async def recall(self, webhook_url: str, said: Said) -> Delivery:
+        """Let a person take a message back; returns how the first delivery was answered."""
         shown = self._messages[said.ts].shown
         shown.deleted = True
         self.changed(shown)
         event = recall_event(shown, self.clock)
-        await self._postman.deliver(self._letter(webhook_url, "im.message.recalled_v1", event))
+        return await self._postman.deliver(self._letter(webhook_url, "im.message.recalled_v1", event))
 
     async def challenge(self, webhook_url: str, *, encrypted: bool) -> tuple[int, bytes]:
         """Ask whether the URL is the bot's: status and body of its answer. Complains if it is not right."""

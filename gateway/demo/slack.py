@@ -17,10 +17,20 @@ from aiohttp import web
 from typing_extensions import override
 
 from gateway.demo.faults import Fault
-from gateway.demo.people import Letter, Postman, Said
+from gateway.demo.people import Delivery, Letter, Postman, Said
 from gateway.demo.ratelimit import Bucket, Quota
 from gateway.demo.slack_api import METHODS, Room, SlackApi
-from gateway.demo.slack_events import Workspace, bot_event, mention_event, message_event, sealed
+from gateway.demo.slack_events import (
+    TOMBSTONE,
+    Workspace,
+    bot_event,
+    deletion_event,
+    mention_event,
+    message_event,
+    sealed,
+    session_stopped_event,
+    slash_command,
+)
 from gateway.demo.slack_rules import TIERS, Json, SlackError
 from gateway.demo.standin import LATENCY, Clock, Shown
 
@@ -119,6 +129,48 @@ class SlackStandin(SlackApi):
         self._chance.shuffle(events)
         await self._postman.deliver_all([self._letter(event) for event in events], said)
         return said
+
+    async def take_back(self, webhook_url: str, said: Said) -> Delivery:
+        """Let a person delete a message; returns how the first delivery was answered."""
+        self._webhook_url = webhook_url
+        room = self._rooms[said.chat]
+        shown = room.messages[said.ts]
+        answered = any(other.thread == said.ts for other in room.messages.values())
+        event = deletion_event(shown, room.kind, self._workspace, answered=answered)
+        shown.deleted = True
+        if answered:
+            self.show(shown, TOMBSTONE)
+        else:
+            del room.messages[said.ts]
+            self.changed(shown)
+        return await self._postman.deliver(self._letter(event))
+
+    async def press_stop(self, webhook_url: str, *, channel: str, thread_ts: str, user: str) -> Delivery:
+        """Let a person press a thread's stop button; returns how the first delivery was answered.
+
+        It ends the streams there; the session stays as it is, until the bot changes it. Raises LookupError where
+        there is no button, as it is shown while the session is "processing" only.
+        """
+        if self.sessions.get((channel, thread_ts)) != "processing":
+            raise LookupError(f"{channel}/{thread_ts} has no stop button")
+        self._webhook_url = webhook_url
+        ended = [shown for shown in self.open_streams() if (shown.chat, shown.thread) == (channel, thread_ts)]
+        for shown in ended:
+            self._streams[channel, shown.ts].stop()
+            shown.streaming = False
+            self.changed(shown)
+        event = session_stopped_event(channel, thread_ts, user, [shown.ts for shown in ended], self.clock)
+        return await self._postman.deliver(self._letter(event))
+
+    async def command(
+        self, webhook_url: str, command: str, *, channel: str, user: str, text: str = ""
+    ) -> tuple[int, str, bytes]:
+        """Let a person send a slash command: status, admission and body of its answer. It is sent only once."""
+        trigger_id = f"{self._chance.getrandbits(40)}.{self._chance.getrandbits(40)}"
+        headers, body = slash_command(
+            self._workspace, command, text, channel=channel, user=user, trigger_id=trigger_id
+        )
+        return await self._postman.post(webhook_url, headers, body)
 
     async def settle(self) -> None:
         """Wait until every retry and duplicate has been delivered."""

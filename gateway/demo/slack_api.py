@@ -48,6 +48,9 @@ class SlackApi(StandIn):
         self._rooms: dict[str, Room] = {}
         self._streams: dict[tuple[str, str], Stream] = {}
         self.statuses: dict[tuple[str, str], list[str]] = defaultdict(list)
+        """What was set, by channel and thread."""
+        self.sessions: dict[tuple[str, str], str] = {}
+        """The status of each agent session now, by channel and thread."""
 
     def bot_wrote(self, shown: Shown, *, edited: bool) -> None:
         """The bot posted or edited a message."""
@@ -116,6 +119,7 @@ class SlackApi(StandIn):
         shown = self._add(call.channel, "bot", self._workspace.bot_user, call.thread_ts)
         shown.streaming = True
         self._streams[call.channel, shown.ts] = stream
+        self.sessions[call.channel, call.thread_ts] = "processing"
         self.show(shown, text)
         return {"channel": call.channel, "ts": shown.ts}
 
@@ -129,6 +133,7 @@ class SlackApi(StandIn):
     def stop_stream(self, call: WriteStream) -> Json:
         shown, text = self._written(call)
         self._streams[call.channel, call.ts].open = False
+        self.sessions[call.channel, shown.thread or ""] = call.session_status
         shown.streaming = False
         if call.metadata is not None:
             shown.metadata = call.metadata.model_dump()
@@ -172,6 +177,7 @@ class SlackApi(StandIn):
     def set_session_status(self, call: SessionStatus) -> Json:
         self._room(call.channel_id, call.thread_ts)
         self.statuses[call.channel_id, call.thread_ts or ""].append(call.status)
+        self.sessions[call.channel_id, call.thread_ts or ""] = call.status
         return {}
 
     def _room(self, channel: str, thread_ts: str | None) -> Room:
@@ -244,6 +250,8 @@ class SlackApi(StandIn):
             described["thread_ts"] = shown.thread
         elif any(other.thread == shown.ts for other in self._rooms[shown.chat].messages.values()):
             described["thread_ts"] = shown.ts
+        if shown.deleted:
+            described |= {"subtype": "tombstone", "user": "USLACKBOT", "hidden": True}
         if metadata and shown.metadata is not None:
             described["metadata"] = dict(shown.metadata)
         return described

@@ -1,13 +1,14 @@
-"""Events as Slack sends them: the inner events of a message, and the signed envelope around them."""
+"""Events as Slack sends them, in their signed envelope, and slash commands."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlencode
 
 import orjson
 
@@ -15,6 +16,8 @@ from gateway.demo.slack_rules import Json
 from gateway.demo.standin import Clock, Shown
 
 Kind = Literal["channel", "im"]
+
+TOMBSTONE = "This message was deleted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,68 @@ def bot_event(shown: Shown, kind: Kind, workspace: Workspace, *, edited: bool = 
         "ts": f"{workspace.clock():.6f}",
         "event_ts": f"{workspace.clock():.6f}",
     }
+
+
+def deletion_event(shown: Shown, kind: Kind, workspace: Workspace, *, answered: bool) -> Json:
+    """A person's message is gone; one with answers in its thread leaves a tombstone, and was "changed"."""
+    now = f"{workspace.clock():.6f}"
+    event: Json = {
+        "type": "message",
+        "hidden": True,
+        "channel": shown.chat,
+        "channel_type": kind,
+        "previous_message": {**_said(shown, shown.text, workspace.team), "type": "message"},
+        "ts": now,
+        "event_ts": now,
+    }
+    if not answered:
+        return {**event, "subtype": "message_deleted", "deleted_ts": shown.ts}
+    tombstone: Json = {
+        "type": "message",
+        "subtype": "tombstone",
+        "user": "USLACKBOT",
+        "text": TOMBSTONE,
+        "hidden": True,
+        "ts": shown.ts,
+        "thread_ts": shown.ts,
+    }
+    return {**event, "subtype": "message_changed", "message": tombstone}
+
+
+def session_stopped_event(
+    channel: str, thread_ts: str, user: str, streams: Sequence[str], clock: Clock
+) -> Json:
+    """``streams``: the messages that the person's click ended."""
+    return {
+        "type": "agent_session_stopped",
+        "channel": channel,
+        "thread_ts": thread_ts,
+        "user": user,
+        "streaming_message_ts": list(streams),
+        "event_ts": f"{clock():.6f}",
+    }
+
+
+def slash_command(
+    workspace: Workspace, command: str, text: str, *, channel: str, user: str, trigger_id: str
+) -> tuple[dict[str, str], bytes]:
+    """Headers and body of a slash command."""
+    form = {
+        "token": "deprecated",
+        "team_id": workspace.team,
+        "team_domain": "demo",
+        "channel_id": channel,
+        "channel_name": "directmessage" if channel.startswith("D") else "general",
+        "user_id": user,
+        "user_name": user.lower(),
+        "command": command,
+        "text": text,
+        "api_app_id": workspace.app_id,
+        "response_url": "https://hooks.slack.com/commands/none",
+        "trigger_id": trigger_id,
+    }
+    body = urlencode(form).encode()
+    return {"Content-Type": "application/x-www-form-urlencoded", **workspace.signed(body)}, body
 
 
 def sealed(

@@ -160,6 +160,7 @@ class WriteStream(Arguments):
     chunks: Chunks | None = None
     blocks: Blocks | None = None
     metadata: Annotated[Metadata, BeforeValidator(_decoded)] | None = None
+    session_status: Literal["processing", "active", "suspended", "closed"] = "active"
 
 
 class Page(Arguments):
@@ -241,12 +242,18 @@ def _text_of_element(element: object) -> list[str]:
 
 @dataclass(slots=True)
 class Stream:
-    """One streamed message. ``chunked`` is None until the first text fixes the mode."""
+    """One streamed message. ``chunked`` is None until the first text fixes the mode. ``stopped``: by a person."""
 
     opened_at: float
     chunked: bool | None = None
     size: int = 0
     open: bool = True
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """A person pressed the stop button."""
+        self.open = False
+        self.stopped = True
 
     def ends_by(self, now: float) -> bool:
         """End the stream if its life is over; whether that happened just now."""
@@ -257,6 +264,8 @@ class Stream:
 
     def take(self, markdown_text: str | None, chunks: Sequence[Chunk] | None) -> str:
         """The text that a call adds. Raises SlackError if the stream may not take it."""
+        if self.stopped:
+            raise SlackError("stopped_by_user", fault=False)
         if not self.open:
             raise SlackError("message_not_in_streaming_state", fault=False)
         if markdown_text is not None and chunks is not None:
