@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from channels.lark import LarkChannel, LarkCredentials
-from channels.port import Challenge, Channel, ChannelPolicy, Ignored, Rejected, WebhookRequest
+from channels.port import (
+    Challenge,
+    Channel,
+    ChannelPolicy,
+    Ignored,
+    Rejected,
+    StopReply,
+    TakenBack,
+    WebhookRequest,
+)
 from conversation.keys import ConversationKey
 from conversation.messages import Address, InboundMessage, Sender
 from gateway.demo.lark import LarkStandin
@@ -99,7 +108,6 @@ def test_everybody_is_named_as_all(make_channel: MakeChannel) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("recalled", "unsupported_event"),
         ("v1_app_ticket", "unsupported_event"),
         ("p2p_image", "unsupported_message"),
         ("p2p_empty", "empty_message"),
@@ -116,6 +124,64 @@ def test_what_is_authentic_and_not_for_us_is_ignored(
     channel = make_channel(credentials=credentials)
     request = arriving(name) if credentials is CREDENTIALS else unsigned(payload(name))
     assert channel.receive(request) == Ignored(reason)
+
+
+# What people do instead of writing a message.
+
+
+@pytest.mark.parametrize(
+    ("name", "like", "kind"),
+    [
+        ("p2p_stop", "p2p_text", "auto"),
+        ("group_stop", "group_mention", "auto"),
+        ("group_stop", "group_mention", "sender"),
+        ("group_stop", "group_mention", "chat"),
+    ],
+)
+def test_stop_alone_is_a_wish_in_the_conversation_of_its_message(
+    make_channel: MakeChannel, name: str, like: str, kind: str
+) -> None:
+    channel = make_channel(ChannelPolicy(conversation_per=kind))  # type: ignore[arg-type]  # from the table
+    wish = channel.receive(arriving(name))
+    assert isinstance(wish, StopReply)
+    assert wish.key == message(channel, like).key
+    assert (wish.by, wish.asked_at) == (Sender("ou_alice", TENANT), 1_799_999_999.5)
+    assert channel.receive(arriving(name)) == wish
+    other = payload(name).replace(MESSAGE.encode(), b"om_another")
+    again = channel.receive(signed(encrypted(other)))
+    assert isinstance(again, StopReply)
+    assert again.request != wish.request
+
+
+def test_a_stop_that_would_open_a_thread_has_nothing_to_stop(make_channel: MakeChannel) -> None:
+    channel = make_channel(ChannelPolicy(conversation_per="thread"))
+    assert channel.receive(arriving("group_stop")) == Ignored("nothing_to_stop")
+
+
+def test_a_stop_that_speaks_to_others_is_not_ours(channel: LarkChannel) -> None:
+    stranger = payload("group_stop").replace(b"ou_bot", b"ou_bob").replace(b'"bot"', b'"user"')
+    assert channel.receive(signed(encrypted(stranger))) == Ignored("not_mentioned")
+
+
+@pytest.mark.parametrize("credentials", [CREDENTIALS, BY_TOKEN], ids=["signed", "by token"])
+def test_a_recalled_message_is_taken_back(make_channel: MakeChannel, credentials: LarkCredentials) -> None:
+    channel = make_channel(credentials=credentials)
+    body = payload("recalled").replace(b"om_x", MESSAGE.encode())
+    recall = signed(encrypted(body)) if credentials is CREDENTIALS else unsigned(body)
+    turn = message(make_channel(), "p2p_text").turn_id
+    assert channel.receive(recall) == TakenBack(turn)
+
+
+@pytest.mark.parametrize("message_id", ['""', "7", "null"])
+def test_a_recall_of_no_message_is_malformed(channel: LarkChannel, message_id: str) -> None:
+    body = payload("recalled").replace(b'"om_x"', message_id.encode())
+    assert channel.receive(signed(encrypted(body))) == Ignored("malformed")
+
+
+def test_a_recall_must_be_authentic(channel: LarkChannel) -> None:
+    assert channel.receive(unsigned(payload("recalled"))) == Rejected(401, "unsigned")
+    forged = payload("recalled").replace(b"verification-token", b"other")
+    assert channel.receive(signed(encrypted(forged))) == Rejected(401, "not_authentic")
 
 
 # What makes one conversation.
@@ -295,7 +361,9 @@ def any_channel(request: pytest.FixtureRequest) -> LarkChannel:
     return LarkChannel("helpdesk", credentials, http=None)  # type: ignore[arg-type]  # receiving sends nothing
 
 
-EVENTS = st.sampled_from(["p2p_text", "group_mention", "group_post", "url_verification", "recalled"])
+EVENTS = st.sampled_from(
+    ["p2p_text", "group_mention", "group_post", "url_verification", "recalled", "p2p_stop", "group_stop"]
+)
 EDITS = st.lists(
     st.tuples(st.integers(0, 3000), st.integers(0, 2), st.binary(max_size=3)), min_size=1, max_size=3
 )

@@ -16,6 +16,7 @@ from conversation.messages import InboundMessage
 from conversation.outbound import (
     DeliveryDelayedError,
     DeliveryRefusedError,
+    DeliveryStoppedError,
     DeliveryUnknownError,
     Outbound,
     PartRequest,
@@ -58,6 +59,12 @@ class Desk:
     def answer(self, part: PartRequest) -> Shown:
         [shown] = self.answers(part)
         return shown
+
+    async def stop(self, part: PartRequest) -> None:
+        """A person presses the stop button of the part's thread."""
+        await self.slack.press_stop(
+            self.url, channel=part.to.chat, thread_ts=part.to.thread, user=part.to.sender
+        )
 
     def wait_five_minutes(self) -> None:
         """By Slack's clock, after which it has ended every stream."""
@@ -240,16 +247,55 @@ async def test_an_update_that_meets_a_live_stream_stops_it_first(
     assert desk.slack.calls["chat.stopStream"] == stops + 1
 
 
-async def test_a_stream_that_a_person_stopped_is_refused_and_labelled(desk: Desk) -> None:
-    """The label keeps ``find`` from taking it for a lost one; stopping is Slack's side of the fault here."""
+@pytest.mark.parametrize("ending", [False, True])
+async def test_a_stream_that_a_person_stopped_stays_as_it_is_and_is_labelled(
+    desk: Desk, *, ending: bool
+) -> None:
+    """The label keeps ``find`` from taking it for a lost one."""
     part = await desk.ask("p0")
     live = await desk.bot.open(part, "Be")
-    desk.wait_five_minutes()
-    desk.slack.open_streams()
-    desk.slack.fail_next("chat.appendStream", error="stopped_by_user")
-    with pytest.raises(DeliveryRefusedError, match="stopped_by_user"):
-        await live.show("Because")
+    await desk.stop(part)
+    with pytest.raises(DeliveryStoppedError, match="stopped_by_user"):
+        await (live.close if ending else live.show)("Because")
     assert (desk.answer(part).text, desk.answer(part).metadata) == ("Be", label("p0"))
+    assert await desk.bot.find(part) == desk.refs["p0"].replace("true", "false")
+    assert desk.channel.outbound._limits.live_streams == 0
+
+
+async def test_a_stopped_thread_does_not_look_busy_any_longer(desk: Desk) -> None:
+    part = await desk.ask("p0")
+    live = await desk.bot.open(part, "Be")
+    await desk.stop(part)
+    assert list(desk.slack.sessions.values()) == ["processing"], "Slack leaves that to the app"
+    with pytest.raises(DeliveryStoppedError):
+        await live.show("Because")
+    assert list(desk.slack.sessions.values()) == ["active"]
+
+
+async def test_an_app_that_is_no_agent_stops_all_the_same(desk: Desk) -> None:
+    part = await desk.ask("p0")
+    live = await desk.bot.open(part, "Be")
+    await desk.stop(part)
+    desk.slack.fail_next("agents.sessions.setStatus", error="feature_disabled")
+    with pytest.raises(DeliveryStoppedError):
+        await live.show("Because")
+
+
+async def test_who_takes_over_a_stopped_stream_is_told(desk: Desk, make_channel: MakeChannel) -> None:
+    part = await desk.ask("p0")
+    await desk.bot.open(part, "Be")
+    await desk.stop(part)
+    with pytest.raises(DeliveryStoppedError):
+        await desk.restarted(make_channel).resume(part, desk.refs["p0"])
+    assert list(desk.slack.sessions.values()) == ["active"]
+
+
+async def test_a_surplus_part_is_removed_though_a_person_stopped_it(desk: Desk) -> None:
+    part = await desk.ask("p0")
+    await desk.bot.open(part, "Be")
+    await desk.stop(part)
+    await desk.bot.remove(part, desk.refs["p0"])
+    assert desk.answers(part) == []
 
 
 @pytest.mark.parametrize("code", ["unknown_method", "feature_disabled", "channel_type_not_supported"])

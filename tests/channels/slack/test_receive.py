@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import time
-from urllib.parse import quote_plus
+from dataclasses import replace
+from urllib.parse import quote_plus, urlencode
 
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from channels.port import Challenge, ChannelPolicy, Ignored, Rejected, WebhookRequest
+from channels.port import (
+    Challenge,
+    ChannelPolicy,
+    Ignored,
+    Rejected,
+    StopReply,
+    TakenBack,
+    WebhookRequest,
+)
 from channels.slack import SlackChannel, SlackCredentials
 from conversation.keys import ConversationKey
 from conversation.messages import Address, InboundMessage, Sender
@@ -100,7 +109,8 @@ async def test_an_enterprise_install_without_workspace_is_keyed_by_the_enterpris
         ("message_bot_subtype", "bot_message"),
         ("message_own", "own_message"),
         ("message_changed", "edited"),
-        ("message_deleted", "deleted"),
+        ("message_deleted_own", "own_message"),
+        ("app_mention_stop_top_level", "nothing_to_stop"),
         ("app_mention_edited_in", "edited"),
         ("message_file_share_empty", "empty"),
         ("message_channel_join", "unsupported_subtype"),
@@ -136,6 +146,191 @@ async def test_the_admin_decides_what_makes_a_conversation(
     assert [(key.thread, key.sender) for key in keys] == [in_channel, in_dm]
 
 
+# What people do instead of writing a message.
+
+THREAD = ConversationKey("slack", "helpdesk", "T061EG9R6", "C061EG9SL", thread="1781000000.123459")
+DM = ConversationKey("slack", "helpdesk", "T061EG9R6", "D024BE91L")
+SOMEBODY = Sender("U061F7AUR", "T061EG9R6")
+
+
+def wish(channel: SlackChannel, body: bytes) -> StopReply:
+    received = channel.receive(signed(body))
+    assert isinstance(received, StopReply), received
+    return received
+
+
+def per(kind: str) -> ChannelPolicy:
+    return ChannelPolicy(conversation_per=kind)  # type: ignore[arg-type]  # from a table
+
+
+async def test_stop_in_a_thread_is_one_wish_for_that_thread_however_often_it_is_told(
+    make_channel: MakeChannel,
+) -> None:
+    channel = make_channel()
+    asked, twin = (wish(channel, payload(name)) for name in ("app_mention_stop", "app_mention_stop_twin"))
+    assert (asked.key, asked.by, asked.asked_at) == (THREAD, SOMEBODY, 1781000100.0003)
+    assert asked == twin == wish(channel, payload("app_mention_stop"))
+    later = payload("app_mention_stop").replace(b"1781000100.000300", b"1781000101.000300")
+    assert wish(channel, later).request != asked.request
+
+
+async def test_stop_in_a_direct_message_is_for_that_direct_message(make_channel: MakeChannel) -> None:
+    assert wish(make_channel(), payload("message_im_stop")).key == DM
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "key"),
+    [
+        ("thread", "message_im_stop", None),
+        ("thread", "app_mention_stop", THREAD),
+        ("sender", "app_mention_stop_top_level", replace(THREAD, thread="", sender="U061F7AUR")),
+        ("chat", "app_mention_stop_top_level", replace(THREAD, thread="")),
+    ],
+)
+async def test_stop_ends_what_the_admin_made_one_conversation(
+    make_channel: MakeChannel, kind: str, name: str, key: ConversationKey | None
+) -> None:
+    received = make_channel(per(kind)).receive(signed(payload(name)))
+    if key is None:
+        assert received == Ignored("nothing_to_stop")
+    else:
+        assert isinstance(received, StopReply)
+        assert received.key == key
+
+
+async def test_only_a_message_to_us_that_says_nothing_but_stop_stops(make_channel: MakeChannel) -> None:
+    channel = make_channel()
+    talk = payload("message_im_stop").replace(b" /stop", b"/stop it")
+    assert isinstance(channel.receive(signed(talk)), InboundMessage)
+    unaddressed = payload("app_mention_stop_twin").replace(b"<@U0LAN0Z89>", b"")
+    assert channel.receive(signed(unaddressed)) == Ignored("not_mentioned")
+    by_a_bot = payload("message_im_stop").replace(b'"client_msg_id"', b'"bot_id"')
+    assert channel.receive(signed(by_a_bot)) == Ignored("bot_message")
+
+
+@pytest.mark.parametrize(
+    ("deletion", "message"), [("message_deleted", "message_im"), ("message_tombstone", "app_mention")]
+)
+async def test_a_deleted_message_is_taken_back_also_as_the_root_of_a_thread(
+    make_channel: MakeChannel, deletion: str, message: str
+) -> None:
+    channel = make_channel()
+    turn = admitted(channel, message).turn_id
+    assert channel.receive(signed(payload(deletion))) == TakenBack(turn)
+
+
+async def test_a_deletion_is_understood_with_as_little_as_slack_may_tell(make_channel: MakeChannel) -> None:
+    event = orjson.loads(payload("message_deleted"))
+    del event["event"]["previous_message"]
+    assert isinstance(make_channel().receive(signed(orjson.dumps(event))), TakenBack)
+    del event["event"]["deleted_ts"]
+    assert make_channel().receive(signed(orjson.dumps(event))) == Ignored("deleted")
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("auto", THREAD),
+        ("thread", THREAD),
+        ("sender", replace(THREAD, thread="", sender="U061F7AUR")),
+        ("chat", replace(THREAD, thread="")),
+    ],
+)
+async def test_the_stop_button_is_a_wish_of_its_event(
+    make_channel: MakeChannel, kind: str, key: ConversationKey
+) -> None:
+    channel, body = make_channel(per(kind)), payload("agent_session_stopped")
+    pressed = wish(channel, body)
+    assert (pressed.key, pressed.by, pressed.asked_at) == (key, SOMEBODY, 1781000000)
+    assert pressed == wish(channel, body)
+    assert pressed.request != wish(channel, body.replace(b'"Ev10stop"', b'"Ev11stop"')).request
+
+
+@pytest.mark.parametrize("field", ["event_id", "event_time", "team_id", "user", "channel"])
+async def test_a_stop_button_without_what_it_needs_is_malformed(
+    make_channel: MakeChannel, field: str
+) -> None:
+    event = orjson.loads(payload("agent_session_stopped"))
+    event.pop(field, None)
+    event["event"].pop(field, None)
+    assert make_channel().receive(signed(orjson.dumps(event))) == Ignored("malformed")
+
+
+def slash(**changed: str) -> bytes:
+    fields = {
+        "token": "XXYYZZ",
+        "team_id": "T061EG9R6",
+        "channel_id": "D024BE91L",
+        "user_id": "U061F7AUR",
+        "command": "/stop",
+        "text": "",
+        "trigger_id": "13345224609.738474920.8088930838d88f008e0",
+    }
+    return urlencode(
+        {name: value for name, value in (fields | changed).items() if value != "absent"}
+    ).encode()
+
+
+def shown(body: bytes) -> str:
+    """What a slash command's answer tells the person, and nobody else."""
+    answer = orjson.loads(body)
+    assert answer["response_type"] == "ephemeral"
+    return str(answer["text"])
+
+
+async def test_the_slash_command_in_a_direct_message_stops_there_and_says_so(
+    make_channel: MakeChannel,
+) -> None:
+    command = wish(make_channel(), slash())
+    assert (command.key, command.by, command.asked_at) == (DM, SOMEBODY, NOW)
+    assert shown(command.done) == "⏹ Stopped."
+    assert shown(command.nothing).startswith("There is no reply to stop here.")
+    assert wish(make_channel(), slash(trigger_id="2.2")).request != command.request
+
+
+@pytest.mark.parametrize(
+    ("kind", "chat", "key"),
+    [
+        ("auto", "C061EG9SL", None),
+        ("thread", "D024BE91L", None),
+        ("sender", "C061EG9SL", replace(THREAD, thread="", sender="U061F7AUR")),
+        ("chat", "C061EG9SL", replace(THREAD, thread="")),
+    ],
+)
+async def test_where_the_thread_is_the_conversation_the_slash_command_says_what_to_do_instead(
+    make_channel: MakeChannel, kind: str, chat: str, key: ConversationKey | None
+) -> None:
+    received = make_channel(per(kind)).receive(signed(slash(channel_id=chat)))
+    if key is None:
+        assert isinstance(received, Ignored)
+        assert received.reason == "nothing_to_stop"
+        assert "stop button" in shown(received.body)
+    else:
+        assert isinstance(received, StopReply)
+        assert received.key == key
+
+
+async def test_the_slash_command_speaks_the_admins_language(make_channel: MakeChannel) -> None:
+    assert shown(wish(make_channel(ChannelPolicy(locale="zh")), slash()).done) == "⏹ 已停止。"
+
+
+@pytest.mark.parametrize("field", ["team_id", "channel_id", "user_id", "trigger_id"])
+async def test_a_slash_command_without_what_it_needs_is_malformed(
+    make_channel: MakeChannel, field: str
+) -> None:
+    assert make_channel().receive(signed(slash(**{field: "absent"}))) == Ignored("malformed")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(at=st.integers(0, 300), removed=st.integers(0, 3), added=st.binary(max_size=4))
+async def test_a_changed_slash_command_never_raises(
+    make_channel: MakeChannel, at: int, removed: int, added: bytes
+) -> None:
+    body = slash()
+    changed = body[: at % len(body)] + added + body[at % len(body) + removed :]
+    assert not isinstance(make_channel().receive(signed(changed)), Rejected)
+
+
 async def test_the_admins_language_is_not_guessed(make_channel: MakeChannel) -> None:
     assert admitted(make_channel(ChannelPolicy(locale="zh")), "message_im").locale == "zh"
 
@@ -166,6 +361,8 @@ SURROGATE = payload("message_im").replace(b"How do I", b"\\ud800")
     [
         (FORM, "unsupported_interaction"),
         (COMMAND, "unsupported_interaction"),
+        (b"command=%ff", "malformed"),
+        (b"command=/stop&" + b"x=1&" * 200, "malformed"),
         (b"", "malformed"),
         (b"\xff\xfe", "malformed"),
         (b"[]", "malformed"),
