@@ -15,7 +15,8 @@ from conversation.bot import Agent
 from conversation.keys import ConversationKey, MalformedKeyError
 from conversation.providers.port import Entry
 from conversation.stored import UnreadableRecordError, stored_delivery, stored_message
-from conversation.texts import en, locale_of, notice, zh
+from conversation.texts import en, hint, locale_of, notice, zh
+from conversation.texts.hints import Hint
 from conversation.turn import Delivery, Final, Outcome, Part, Reason, part_id
 from tests.conversation.fake_platform import FakeModel, says
 from tests.conversation.made_up import message
@@ -58,6 +59,12 @@ def test_every_reason_has_a_sentence_in_every_language() -> None:
         assert len(set(table.values())) == len(Reason)
     for locale in ("en", "zh"):
         assert "abc123" in notice(Reason.STALE, locale, "abc123")
+
+
+def test_every_hint_has_a_sentence_in_every_language() -> None:
+    for table in (en.HINTS, zh.HINTS):
+        assert set(table) == set(Hint)
+    assert hint(Hint.STOPPED, "en") != hint(Hint.STOPPED, "zh")
 
 
 def test_a_notice_speaks_the_language_of_the_message() -> None:

@@ -369,6 +369,6 @@ async def test_unanswered_events_come_again() -> None:
         said = await lark.say(gateway.url, chat="oc_1", user="ou_1", text="hi")
         await lark.settle()
         assert said.statuses == [500, 200]
-        await lark.recall(gateway.url, said)
+        assert (await lark.recall(gateway.url, said)).status == 200
         assert len(gateway.got) == 3
     assert lark.chat("oc_1") == []

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import parse_qs
 
 import aiohttp
 import pytest
@@ -363,3 +364,81 @@ async def test_every_visible_change_is_told(slack_client: Setting) -> None:
     await client.chat_delete(channel="C1", ts=ts)
     assert seen == ["hi", "hello ", "hello ", "hello "]
     assert len(slack.thread("C1", thread)) == 1
+
+
+async def test_the_stop_button_ends_the_threads_stream_and_tells_the_app() -> None:
+    async with workspace() as (slack, client, _), webhook() as gateway:
+        thread, ts = await start(slack, client)
+        _, other = await start(slack, client)
+        pressed = await slack.press_stop(gateway.url, channel="C1", thread_ts=thread, user="U1")
+        event: Any = gateway.got[-1].json["event"]
+        assert pressed.admission == "accepted"
+        assert (event["type"], event["channel"], event["thread_ts"], event["user"]) == (
+            "agent_session_stopped",
+            "C1",
+            thread,
+            "U1",
+        )
+        assert event["streaming_message_ts"] == [ts]
+        for late in (client.chat_appendStream, client.chat_stopStream):
+            assert await refused(late(channel="C1", ts=ts, chunks=chunks("x"))) == "stopped_by_user"
+        assert [shown.ts for shown in slack.open_streams()] == [other]
+        await client.chat_update(channel="C1", ts=ts, text="what there is")
+    assert slack.complaints == []
+
+
+async def test_the_stop_button_is_there_while_the_session_is_processing(slack_client: Setting) -> None:
+    slack, client, _ = slack_client
+    said = await slack.say(NOWHERE, channel="C1", user="U1", text="hi")
+    where = {"channel": "C1", "thread_ts": said.ts, "user": "U1"}
+    with pytest.raises(LookupError):
+        await slack.press_stop(NOWHERE, **where)
+    status = {"channel_id": "C1", "thread_ts": said.ts}
+    await client.api_call("agents.sessions.setStatus", json={**status, "status": "processing"})
+    for _ in range(2):
+        await slack.press_stop(NOWHERE, **where)
+    assert slack.sessions == {("C1", said.ts): "processing"}, "to change it is the app's business"
+    await client.api_call("agents.sessions.setStatus", json={**status, "status": "active"})
+    thread, ts = await start(slack, client)
+    await client.chat_stopStream(channel="C1", ts=ts)
+    for without in (said.ts, thread):
+        with pytest.raises(LookupError):
+            await slack.press_stop(NOWHERE, channel="C1", thread_ts=without, user="U1")
+
+
+async def test_a_deleted_message_is_told_and_gone() -> None:
+    async with workspace() as (slack, _, _), webhook() as gateway:
+        said = await slack.say(gateway.url, channel="D1", user="U1", text="hi")
+        await slack.take_back(gateway.url, said)
+        event: Any = gateway.got[-1].json["event"]
+        assert slack.thread("D1", None) == []
+    assert (event["subtype"], event["deleted_ts"]) == ("message_deleted", said.ts)
+    assert event["previous_message"]["user"] == "U1"
+
+
+async def test_a_deleted_message_with_answers_leaves_a_tombstone() -> None:
+    async with workspace() as (slack, client, _), webhook() as gateway:
+        said = await slack.say(gateway.url, channel="C1", user="U1", text="hi")
+        await client.chat_postMessage(channel="C1", thread_ts=said.ts, text="hello")
+        await slack.take_back(gateway.url, said)
+        event: Any = gateway.got[-1].json["event"]
+        found = await client.conversations_replies(channel="C1", ts=said.ts)
+        assert [message.get("subtype") for message in found["messages"]] == ["tombstone", None]
+    assert event["subtype"] == "message_changed"
+    assert (event["message"]["subtype"], event["message"]["ts"]) == ("tombstone", said.ts)
+    assert event["previous_message"]["text"] == "hi"
+
+
+async def test_a_slash_command_is_a_signed_form_and_shows_its_answer() -> None:
+    def answer(got: Got) -> web.Response:
+        return web.json_response({"text": f"got {len(got.body)} bytes"})
+
+    async with workspace() as (slack, _, now), webhook(answer) as gateway:
+        status, _, body = await slack.command(gateway.url, "/stop", channel="D1", user="U1")
+        (got,) = gateway.got
+        verifier = SignatureVerifier("sign")
+        verifier.clock.now = now  # type: ignore[method-assign]  # the clock of the SDK is made to be replaced
+        assert verifier.is_valid_request(got.body, got.headers)
+    form = parse_qs(got.body.decode())
+    assert (form["command"], form["channel_id"], form["user_id"]) == (["/stop"], ["D1"], ["U1"])
+    assert (status, json.loads(body)) == (200, {"text": f"got {len(got.body)} bytes"})

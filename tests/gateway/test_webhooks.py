@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode
 
 import aiohttp
 import orjson
@@ -20,6 +21,8 @@ import yaml
 from aiohttp import web
 
 from conversation.clock import SystemClock
+from conversation.directory import Directory
+from conversation.keys import ConversationKey
 from conversation.stores.memory import MemoryStore
 from conversation.stores.port import StoreUnavailableError
 from gateway.demo.lark_events import Tenant
@@ -60,6 +63,14 @@ CONFIGURATION = {
             "agent": "default",
             "api_base_url": "http://127.0.0.1:9",
             "credentials": {"app_id": "cli_plain", "app_secret": "s", "verification_token": "plain-token"},
+        },
+        {
+            "id": "closed",
+            "channel": "slack",
+            "agent": "default",
+            "api_base_url": "http://127.0.0.1:9/",
+            "allow": {"users": ["U1"], "chats": ["D1"]},
+            "credentials": {"signing_secret": SECRET, "bot_token": "xoxb-1"},
         },
         {"id": "draft", "channel": "slack", "agent": "default"},
         {"id": "draft-lark", "channel": "lark", "agent": "default"},
@@ -139,6 +150,40 @@ def lark_message(
     return tenant.envelope(
         "im.message.receive_v1", f"ev{next(_numbers)}", {"sender": sender, "message": message}
     )
+
+
+def slack_stop_button(user: str = "U1", *, chat: str = "D1", at: float | None = None) -> dict[str, object]:
+    """Of the thread 1.2."""
+    event = {"type": "agent_session_stopped", "channel": chat, "user": user, "thread_ts": "1.2"}
+    told = slack_message(at=at)
+    return {**told, "event": {**event, "streaming_message_ts": [], "event_ts": "1.3"}}
+
+
+def slack_deletion(message: dict[str, object]) -> dict[str, object]:
+    said = message["event"]
+    assert isinstance(said, dict)
+    event = {
+        "type": "message",
+        "subtype": "message_deleted",
+        "channel": said["channel"],
+        "channel_type": said["channel_type"],
+        "deleted_ts": said["ts"],
+        "ts": f"{float(said['ts']) + 1:.6f}",
+        "previous_message": said,
+    }
+    return {**message, "event_id": f"Ev{next(_numbers)}", "event": event}
+
+
+def slash_stop(user: str = "U1", *, chat: str = "D1", bot: str = "helpdesk") -> Request:
+    form = {"command": "/stop", "team_id": "T1", "channel_id": chat, "user_id": user, "trigger_id": "1.2.3"}
+    return signed_by_slack(urlencode(form).encode(), bot=bot)
+
+
+def lark_recall(message: dict[str, object]) -> dict[str, object]:
+    said = message["event"]
+    assert isinstance(said, dict)
+    event = {"message_id": said["message"]["message_id"], "chat_id": "oc_1", "recall_type": "message_owner"}
+    return TENANT.envelope("im.message.recalled_v1", f"ev{next(_numbers)}", event)
 
 
 @dataclass
@@ -380,6 +425,107 @@ async def test_while_the_store_is_away_the_platform_is_asked_to_send_again(
         assert (await house.post(request))[:2] == (200, "accepted")
 
 
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Every wish that reached the conversations, where each finds something to stop."""
+    wishes: list[tuple[str, str]] = []
+
+    async def stop(_: Directory, key: ConversationKey, request: str) -> bool:
+        wishes.append((str(key), request))
+        return True
+
+    async def take_back(_: Directory, bot: str, turn_id: str) -> bool:
+        wishes.append((bot, turn_id))
+        return True
+
+    monkeypatch.setattr(Directory, "stop", stop)
+    monkeypatch.setattr(Directory, "take_back", take_back)
+    return wishes
+
+
+WISHES: dict[str, Callable[[], Request]] = {
+    "slack /stop": lambda: slack(slack_message(" /stop")),
+    "slack stop button": lambda: slack(slack_stop_button()),
+    "slack slash command": slash_stop,
+    "slack deletion": lambda: slack(slack_deletion(slack_message())),
+    "lark /stop": lambda: lark(lark_message("/Stop")),
+    "lark recall": lambda: lark(lark_recall(lark_message())),
+}
+
+
+@pytest.mark.parametrize("kind", WISHES)
+async def test_a_wish_to_stop_is_accepted_if_it_stopped_something(
+    house: House, stopped: list[tuple[str, str]], kind: str
+) -> None:
+    request = WISHES[kind]()
+    for _ in range(2):
+        assert (await house.post(request))[:2] == (200, "accepted")
+    assert len(stopped) == 2
+    assert len(set(stopped)) == 1, "a redelivered wish is the same wish"
+    assert house.stored == 0
+
+
+@pytest.mark.parametrize("kind", WISHES)
+async def test_a_wish_to_stop_where_nothing_runs_is_ignored(house: House, kind: str) -> None:
+    assert (await house.post(WISHES[kind]()))[:2] == (200, "ignored; reason=nothing_to_stop")
+    assert house.stored == 0
+
+
+@pytest.mark.parametrize("kind", WISHES)
+async def test_a_wish_to_stop_is_asked_for_again_while_the_store_is_away(
+    house: House, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    async def away(*_: object) -> bool:
+        raise StoreUnavailableError("away")
+
+    monkeypatch.setattr(Directory, "stop", away)
+    monkeypatch.setattr(Directory, "take_back", away)
+    assert (await house.post(WISHES[kind]()))[0] == 503
+
+
+STRANGERS: dict[str, tuple[Callable[[], Request], str]] = {
+    "not listed": (lambda: slack(slack_stop_button("U2"), bot="closed"), "not_allowed"),
+    "not listed, by command": (lambda: slash_stop("U2", bot="closed"), "not_allowed"),
+    "elsewhere": (lambda: slack(slack_stop_button(chat="D2"), bot="closed"), "not_allowed"),
+    "of another workspace": (
+        lambda: slack(_of_team(slack_message("/stop"), "T2")),
+        "not_allowed",
+    ),
+    "told hours later": (lambda: slack(slack_stop_button(at=time.time() - 1900)), "stale"),
+}
+
+
+def _of_team(message: dict[str, object], team: str) -> dict[str, object]:
+    event = message["event"]
+    assert isinstance(event, dict)
+    return {**message, "event": {**event, "user_team": team}}
+
+
+@pytest.mark.parametrize("who", STRANGERS)
+async def test_who_may_not_talk_to_the_bot_may_not_stop_it(
+    house: House, stopped: list[tuple[str, str]], who: str
+) -> None:
+    make, reason = STRANGERS[who]
+    assert (await house.post(make()))[:2] == (200, f"ignored; reason={reason}")
+    assert stopped == []
+    assert (await house.post(slack(slack_stop_button(), bot="closed")))[1] == "accepted"
+
+
+async def test_the_slash_command_is_answered_to_the_person(
+    house: House, stopped: list[tuple[str, str]]
+) -> None:
+    for request, told in [
+        (slash_stop(), "Stopped"),
+        (slash_stop("U2", bot="closed"), "no reply to stop"),
+        (slash_stop(chat="C1"), "no reply to stop"),
+    ]:
+        _, _, body = await house.post(request)
+        assert told in orjson.loads(body)["text"]
+    assert len(stopped) == 1
+    _, _, body = await house.post(slack(slack_stop_button()))
+    assert body == b"{}", "an event's answer is shown to nobody"
+
+
 async def test_live_and_ready(house: House) -> None:
     for path in ("/livez", "/readyz"):
         async with house.session.get(house.url + path) as answer:
@@ -397,12 +543,12 @@ async def test_a_body_that_never_comes_is_given_up(house: House, monkeypatch: py
     await writer.wait_closed()
 
 
-def _mutations(seed: int, rounds: int) -> list[Request]:
+def _mutations(seed: int, rounds: int, originals: list[Callable[[], Request]]) -> list[Request]:
     """Real requests with bytes, headers or structure changed: cut, doubled, flipped, spliced, re-signed."""
     chance = random.Random(seed)
     requests = []
     for _ in range(rounds):
-        original = chance.choice(list(GOOD.values()))()
+        original = chance.choice(originals)()
         body = bytearray(original.body)
         for _ in range(chance.randint(1, 4)):
             at = chance.randrange(len(body) + 1)
@@ -437,10 +583,22 @@ async def test_thousands_of_broken_requests_never_break_the_gateway(house: House
     """Never a 5xx, never a hang; whatever is not exactly what the platform signed is not stored."""
     admitted = 0
     async with asyncio.timeout(60):
-        for request in _mutations(seed, 500):
+        for request in _mutations(seed, 500, list(GOOD.values())):
             status, admission, _ = await house.post(request)
             assert status in {200, 400, 401, 413}, request
             if admission == "accepted" or admission.startswith("refused"):
                 assert request.path.endswith("plain") or request.signed, request
                 admitted += 1
     assert house.stored == admitted
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_broken_wishes_to_stop_never_break_the_gateway(
+    house: House, stopped: list[tuple[str, str]], seed: int
+) -> None:
+    async with asyncio.timeout(60):
+        for request in _mutations(seed, 500, list(WISHES.values())):
+            known = len(stopped)
+            status, _, _ = await house.post(request)
+            assert status in {200, 400, 401}, request
+            assert request.signed or len(stopped) == known, request
