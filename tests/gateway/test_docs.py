@@ -14,6 +14,7 @@ import yaml
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
+from channels.commands import STOP
 from conversation.texts import en
 from gateway.setting_values import Duration
 from gateway.settings import Section, Settings, load
@@ -165,6 +166,9 @@ def test_the_slack_manifest_subscribes_to_what_its_scopes_allow() -> None:
     }
     assert {needed[event] for event in events["bot_events"]} <= scopes
     assert events["request_url"].endswith("/webhooks/slack/BOT")
+    (command,) = manifest["features"]["slash_commands"]
+    assert (command["command"], command["url"]) == (STOP, events["request_url"])
+    assert "commands" in scopes
 
 
 def logged() -> dict[str, tuple[str, set[str]]]:
