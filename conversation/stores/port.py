@@ -171,7 +171,7 @@ class TurnStore(Protocol):
     async def take_back(self, bot: str, turn_id: str) -> Stopped | None:
         """The person took this message, of the last 24 hours, back. A waiting turn loses it, or is refused with
         Reason.TAKEN_BACK if it was the only one; a turn that has begun is stopped, unless it answers other messages
-        too. None if nothing changed.
+        too. A message that was never seen counts as seen from now on. None if no turn changed.
         """
         ...
 

@@ -178,6 +178,7 @@ class ReferenceTurns:
     async def take_back(self, bot: str, turn_id: str) -> Stopped | None:
         found = self._find(bot, turn_id)
         if found is None:
+            self._first_sight(turn_id)
             return None
         key, place, turn = found
         others = tuple(one for one in turn.messages if one.turn_id != turn_id)

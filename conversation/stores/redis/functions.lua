@@ -421,9 +421,12 @@ end
 
 -- args: time turn. Gives nil or what was stopped or left out.
 local function take_back(keys, args)
-  local tag, _, at = keys[1], time(args[1])
+  local tag, now, at = keys[1], time(args[1])
   local key = redis.call('HGET', tag .. ':queued', args[2])
-  if not key then return nil end
+  if not key then
+    seen(tag, now, at, args[2])
+    return nil
+  end
   for place, turn in ipairs(redis.call('LRANGE', queue(tag, key), 0, -1)) do
     local id, admitted_at, refusal, person, messages = facts(turn)
     local others, found = {}, false

@@ -146,11 +146,12 @@ class RedisTurns:
                 return Admission("accepted")
 
     async def stop(self, key: ConversationKey, request: str) -> Stopped | None:
-        partition = self._partitions.of(key.bot)
+        partition = await self._house.partition_for(key.bot)
         return rows.stopped(await self._call("stop", partition, str(key), request, durable=True))
 
     async def take_back(self, bot: str, turn_id: str) -> Stopped | None:
-        return rows.stopped(await self._call("take_back", self._partitions.of(bot), turn_id, durable=True))
+        partition = await self._house.partition_for(bot)
+        return rows.stopped(await self._call("take_back", partition, turn_id, durable=True))
 
     async def claim(self, session: str, most: int) -> tuple[Claim, ...]:
         mine = self._sessions.known(session)

@@ -160,10 +160,11 @@ class SqliteTurns:
     async def take_back(self, bot: str, turn_id: str) -> Stopped | None:  # noqa: ARG002 - a file has no partitions
         def step(db: sqlite3.Connection) -> Stopped | None:
             now = self._clock.now()
-            row = db.execute("SELECT conversation FROM seen WHERE turn = ?", (turn_id,)).fetchone()
-            if row is None or row[0] is None:
+            if rows.first_sight(db, turn_id, now):
                 return None
-            (conversation,) = row
+            (conversation,) = db.execute(
+                "SELECT conversation FROM seen WHERE turn = ?", (turn_id,)
+            ).fetchone()
             for seq, attempt, record in db.execute(
                 "SELECT seq, attempt, message FROM turn WHERE conversation = ? ORDER BY seq", (conversation,)
             ).fetchall():

@@ -221,3 +221,8 @@ async def test_one_of_several_merged_messages_is_left_out(turns: TurnStore, sess
     assert following is not None
     assert (following.turn.messages, following.turn.refusal) == ((message("three"),), None)
     assert following.turn.id == message("two").turn_id
+
+
+async def test_a_message_taken_back_before_it_arrives_is_not_taken(turns: TurnStore, session: str) -> None:
+    assert await turns.take_back("helpdesk", message("one").turn_id) is None
+    assert (await say(turns, session, message("one"))).status == "duplicate"
