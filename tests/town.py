@@ -37,9 +37,11 @@ class Town:
     folder: Path
     others: list[GatewayProcess] = field(default_factory=list)
 
-    async def mention(self, text: str, *, channel: str = "C1", thread: str | None = None) -> Said:
+    async def mention(
+        self, text: str, *, channel: str = "C1", thread: str | None = None, user: str = "U1"
+    ) -> Said:
         return await self.slack.say(
-            self.gateway.slack_webhook, channel=channel, user="U1", text=text, thread_ts=thread
+            self.gateway.slack_webhook, channel=channel, user=user, text=text, thread_ts=thread
         )
 
     async def slack_dm(self, text: str, *, channel: str = "D1") -> Said:

@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from channels.markdown import SMALLEST_LIMIT, cut, fence_tables
@@ -84,7 +84,7 @@ def test_only_white_space_and_fences_are_added_or_taken(text: str, limit: int) -
     assert bare("".join(pieces(text, limit))) == bare(text)
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(DOCUMENTS, DOCUMENTS, LIMITS)
 def test_the_head_stays_when_more_text_follows(text: str, more: str, limit: int) -> None:
     before = cut(text, limit)

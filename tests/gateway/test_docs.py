@@ -112,9 +112,7 @@ def test_keys_without_effect_are_documented_as_such(tmp_path: Path) -> None:
         admin: {listen: "127.0.0.1:1", token: t}
         secrets_key: k
         store: {url: "memory:", namespace: n}
-        limits: {max_replies_per_user: 1}
         agents: [{id: a, provider: echo}]
-        bots: [{id: b, channel: slack, agent: a, when_busy: merge, max_replies: 1}]
     """
     path = tmp_path / "turnkeeper.yaml"
     path.write_text(everything, encoding="utf-8")
@@ -208,7 +206,7 @@ def test_every_log_event_is_documented_with_its_fields() -> None:
 
 
 def test_every_notice_is_documented_in_its_words() -> None:
-    """All that a person can be shown; ``operate`` names the three reasons that are not."""
+    """All that a person can be shown; ``operate`` names the two reasons that are not."""
     text = OPERATE.read_text(encoding="utf-8")
     documented = {row["reason"].strip("`"): notice for notice, row in rows_by(OPERATE, "notice").items()}
     for reason, notice in en.NOTICES.items():

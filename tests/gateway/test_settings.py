@@ -460,10 +460,6 @@ def test_what_was_set_without_effect_is_named(config: ConfigFile) -> None:
 admin: {{token: t}}
 secrets_key: k
 store: {{url: "memory:", namespace: other}}
-limits: {{max_replies_per_user: 5}}
-bots:
-  - {{id: a, channel: slack, agent: default, when_busy: merge}}
-  - {{id: b, channel: slack, agent: default, when_busy: reject, max_replies: 4}}
 """
     keys = [line.partition(" has no effect")[0] for line in config.load(text).unsupported()]
 
@@ -471,9 +467,6 @@ bots:
         "admin.token",
         "secrets_key",
         "store.namespace",
-        "limits.max_replies_per_user",
-        "bots[0].when_busy: merge",
-        "bots[1].max_replies",
     ]
     assert config.load(ECHO).unsupported() == []
 

@@ -38,8 +38,9 @@ async def test_ten_slack_mentions_at_once_interleave_and_no_conversation_overlap
     async with town(tmp_path, first_token_after=0.3, tokens_per_second=40) as here:
 
         async def converse(number: int) -> list[Said]:
-            first = await here.mention(f"#slack{number} one")
-            second = await here.mention(f"#slack{number} two", thread=first.ts)
+            user = f"U{number}"
+            first = await here.mention(f"#slack{number} one", user=user)
+            second = await here.mention(f"#slack{number} two", thread=first.ts, user=user)
             return [first, second]
 
         conversations = await asyncio.gather(*[converse(number) for number in range(10)])
