@@ -33,7 +33,7 @@ async def test_first_text_after_the_first_token(full: bool, tmp_path: Path) -> N
             for chat in range(messages):
                 here.slack.add_channel(f"D{chat}b", "im")
             directly = [lambda n=n: here.slack_dm(f"#d{n}", channel=f"D{n}b") for n in range(messages)]
-            threads = [lambda n=n: here.mention(f"#m{n}") for n in range(min(messages, 15))]
+            threads = [lambda n=n: here.mention(f"#m{n}", user=f"U{n}") for n in range(min(messages, 15))]
             lark = [lambda n=n: here.lark_dm(f"#l{n}", chat=f"oc_{n}") for n in range(messages)]
             round_ = await asyncio.gather(
                 _waits(here, directly, lambda said: here.slack.thread(said.chat, None)),
