@@ -35,8 +35,8 @@ async def examine(settings: Settings, *, live: bool) -> AsyncIterator[Finding]:
 
 
 async def _store(settings: Settings) -> Finding:
-    store = make_store(settings, SystemClock())
     try:
+        store = make_store(settings, SystemClock())
         await store.open()
     except StoreUnavailableError as error:
         return Finding("store", ok=False, detail=str(error))

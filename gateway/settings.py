@@ -22,6 +22,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -29,6 +30,7 @@ from pydantic import (
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from gateway.certificates import OptionalCertificates
 from gateway.config_file import Problem, SettingsError, read
 from gateway.secret import OptionalSecret, Secret, Sources
 from gateway.setting_values import Count, Duration, ListenAddress, Slug, WebAddress, Whole, invalid
@@ -36,8 +38,7 @@ from gateway.settings_errors import check_names, explained, remedy
 
 __all__ = ["OptionalSecret", "Settings", "SettingsError", "find_config", "load", "schema"]
 
-_REDIS = ("redis", "rediss", "redis+sentinel", "redis+cluster")
-_NOT_YET_STORES = ("rediss+sentinel", "rediss+cluster")
+_REDIS = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 _NOT_YET_PROVIDERS = ("anthropic", "acp")
 _PROVIDERS = ("openai", "echo")
 
@@ -60,7 +61,13 @@ class Admin(Section):
 
 
 class Store(Section):
+    """``username`` to ``ca_file`` are for Redis, apart from the URL; where both have one it is an error."""
+
     url: str = "sqlite:///./data/turnkeeper.db"
+    username: str | None = None
+    password: OptionalSecret = None
+    sentinel_password: OptionalSecret = None
+    ca_file: OptionalCertificates = None
     durability: Literal["fast", "replicated"] = "fast"
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "turnkeeper"
 
@@ -68,8 +75,6 @@ class Store(Section):
     @classmethod
     def _known(cls, url: str) -> str:
         scheme, _, rest = url.partition(":")
-        if scheme in _NOT_YET_STORES:
-            raise invalid(f"{scheme}: is not in this version; use redis://, sqlite:/// or memory:")
         if url == "memory:":
             return url
         if scheme in _REDIS:
@@ -84,6 +89,27 @@ class Store(Section):
         if path == ":memory:":
             raise invalid("write memory: for a store that forgets everything at the end")
         return url
+
+    @field_validator("username", "password", "sentinel_password", "ca_file")
+    @classmethod
+    def _fits_the_url(
+        cls, value: str | SecretStr | Path | None, info: ValidationInfo
+    ) -> str | SecretStr | Path | None:
+        if not value or "url" not in info.data:
+            return value or None
+        scheme, _, rest = info.data["url"].partition(":")
+        user, colon, _ = rest.rpartition("@")[0].removeprefix("//").partition(":")
+        if scheme not in _REDIS:
+            raise invalid(f"is for Redis, which {scheme}: is not; take it out")
+        if info.field_name == "ca_file" and not scheme.startswith("rediss"):
+            raise invalid(
+                f"is for TLS; write {scheme.replace('redis', 'rediss', 1)}:// in store.url, or take it out"
+            )
+        if info.field_name == "sentinel_password" and not scheme.endswith("+sentinel"):
+            raise invalid("is for Sentinel; write redis+sentinel:// in store.url, or take it out")
+        if (info.field_name == "username" and user) or (info.field_name == "password" and colon):
+            raise invalid(f"is in store.url too; write the {info.field_name} in one of them alone")
+        return value
 
     @field_validator("durability")
     @classmethod

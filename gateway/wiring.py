@@ -90,6 +90,7 @@ async def build(
 
 
 def make_store(settings: Settings, clock: Clock) -> Store:
+    """Raises StoreUnavailableError for a malformed address."""
     match settings.store.kind:
         case "memory":
             return MemoryStore(clock)
@@ -97,13 +98,22 @@ def make_store(settings: Settings, clock: Clock) -> Store:
             return SqliteStore(settings.store.path, clock)
         case "redis":
             from conversation.stores.redis import (  # noqa: PLC0415 - only who uses it pays for it
+                Login,
                 MalformedAddressError,
                 RedisStore,
             )
 
-            url, durability = settings.store.url, settings.store.durability
+            given = settings.store
+            login = Login(
+                given.username,
+                _plain(given.password) or None,
+                _plain(given.sentinel_password) or None,
+                given.ca_file,
+            )
             try:
-                return RedisStore(url, namespace=settings.store.namespace, durability=durability)
+                return RedisStore(
+                    given.url, namespace=given.namespace, durability=given.durability, login=login
+                )
             except MalformedAddressError as error:
                 raise StoreUnavailableError(f"store.url: {error}") from None
 

@@ -13,10 +13,11 @@ from conversation.stores.redis.address import MalformedAddressError, parse
 from conversation.stores.redis.batching import Batching
 from conversation.stores.redis.cluster import ClusterConnection
 from conversation.stores.redis.connection import Connection, Login, ServerConnection
-from conversation.stores.redis.errors import FAILURES, unavailable
+from conversation.stores.redis.errors import FAILURES
 from conversation.stores.redis.house import House
 from conversation.stores.redis.library import Library
 from conversation.stores.redis.partitions import Partitions
+from conversation.stores.redis.refusals import needed, refusal
 from conversation.stores.redis.side import RedisEvents, RedisRecords, RedisTranscripts
 from conversation.stores.redis.startup import prepare
 from conversation.stores.redis.turns import RedisTurns
@@ -54,6 +55,7 @@ class RedisStore:
         library: Library | None = None,
     ) -> None:
         address = self._address = parse(url)
+        self._namespace = namespace
         self._login = (login or Login()).or_of(address)
         self._replicated = durability == "replicated"
         self._library = library or Library()
@@ -71,15 +73,22 @@ class RedisStore:
 
     async def open(self) -> None:
         """Raises StoreUnavailableError with what to do about it; ``warnings`` says what else should be done."""
-        home = self._house.partitions.home
         try:
-            self.warnings = await prepare(self._connection, self._library, home, replicated=self._replicated)
+            self.warnings = await prepare(
+                self._connection,
+                self._library,
+                self._house.partitions.home,
+                replicated=self._replicated,
+                permissions=needed(self._address, self._namespace),
+            )
             await self._house.join()
         except FAILURES as error:
             await self._connection.close()
-            raise unavailable(error, f"Redis at {self._address}") from error
-        except StoreUnavailableError:
+            raise refusal(error, self._address, self._namespace) from error
+        except StoreUnavailableError as error:
             await self._connection.close()
+            if isinstance(error.__cause__, FAILURES):
+                raise refusal(error.__cause__, self._address, self._namespace) from error.__cause__
             raise
         for warning in self.warnings:
             _log.warning("redis", advice=warning)

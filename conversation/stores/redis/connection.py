@@ -14,13 +14,13 @@ from typing import Any, Protocol
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import ReadOnlyError, ResponseError
 
 from conversation.stores.port import StoreUnavailableError
 from conversation.stores.redis.address import Address
-from conversation.stores.redis.errors import library_exists
+from conversation.stores.redis.errors import FAILURES, library_exists
 from conversation.stores.redis.library import Library
 
 ANSWER_WITHIN = 3.0
@@ -117,6 +117,20 @@ class ServerConnection:
         except ResponseError as error:
             if not library_exists(error):
                 raise
+        except MasterNotFoundError as error:
+            raise error from await self._trouble_of_sentinels()
+
+    async def _trouble_of_sentinels(self) -> BaseException | None:
+        """What the last Sentinel says, unless one answers: the driver tells of each no more than a class."""
+        trouble: BaseException | None = None
+        for sentinel in self._sentinel.sentinels if self._sentinel else ():
+            try:
+                await sentinel.sentinel_masters()
+            except FAILURES as error:
+                trouble = error
+            else:
+                return None
+        return trouble
 
     async def info(self, section: str) -> list[dict[str, Any]]:
         return [await self._redis.info(section)]

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 from redis import exceptions as driver
+from redis.asyncio.sentinel import MasterNotFoundError
 
 from conversation.stores.port import StoreUnavailableError
 
 FAILURES = (driver.RedisError, driver.RedisClusterException, OSError)
 """All that the driver raises."""
 
-_FORBIDDEN = (
-    "the user may not do what the store needs: allow it ~* &* or the namespace's keys and channels ({NAMESPACE:*),"
-    " with +@read +@write +@connection +fcall +function|load +time +spublish +ssubscribe +info +wait"
+PERMISSIONS = "+@read +@write +@connection +fcall +function|load +time +spublish +ssubscribe +info +wait"
+"""What the user must be allowed, in the words of ACL SETUSER. With a cluster ``+cluster|slots`` too."""
+
+FORBIDDEN = (
+    f"its user may not do all that the store needs, which is ~{{NAMESPACE:* &{{NAMESPACE:* {PERMISSIONS}"
 )
+
 _MOVING = "a slot is being moved to another node, and will be there soon"
 
 _MEANINGS: tuple[tuple[type[Exception], str], ...] = (
-    (driver.AuthenticationError, "user or password are missing or wrong"),
-    (driver.NoPermissionError, _FORBIDDEN),
+    (driver.AuthenticationError, "store.username or store.password is missing or wrong"),
+    (driver.NoPermissionError, FORBIDDEN),
     (driver.OutOfMemoryError, "its memory is full: raise maxmemory"),
     (driver.ReadOnlyError, "this server is a replica: name the primary, or use redis+sentinel://"),
     (driver.BusyLoadingError, "it is reading its data from disk, and will be there soon"),
@@ -28,8 +34,8 @@ _MEANINGS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 _WORDS = (
-    ("ACL failure in script", _FORBIDDEN),
-    ("The user executing the script", _FORBIDDEN),
+    ("ACL failure in script", FORBIDDEN),
+    ("The user executing the script", FORBIDDEN),
     ("unknown command", "it is too old: Redis 7.0 or newer, or Valkey, is needed"),
     ("NOREPLICAS", "too few replicas are connected for its min-replicas-to-write"),
     ("MISCONF", "it cannot write to its disk"),
@@ -37,15 +43,32 @@ _WORDS = (
 )
 """Where the driver has no type of its own: what stands in the text."""
 
+_OF_A_SENTINEL = re.compile(r"> - (\S+)(?=, <redis\.|$)")
+_LONGEST = 200
+
 
 def unavailable(error: BaseException, doing: str = "Redis") -> StoreUnavailableError:
-    """The store's error, which says what to do. Redis' own text names commands and keys, never values."""
+    """The store's error, in one line, which says what to do."""
+    meaning, said = meaning_of(error), said_by(error)
+    told = StoreUnavailableError(f"{doing}: {meaning} ({said})" if meaning else f"{doing}: {said}")
+    told.__cause__ = error
+    return told
+
+
+def meaning_of(error: BaseException) -> str | None:
     meaning = next((text for kind, text in _MEANINGS if isinstance(error, kind)), None)
     if meaning is None:
         meaning = next((text for words, text in _WORDS if words in str(error)), None)
-    told = StoreUnavailableError(f"{doing}: {meaning} ({error})" if meaning else f"{doing}: {error}")
-    told.__cause__ = error
-    return told
+    return meaning
+
+
+def said_by(error: BaseException) -> str:
+    """What the driver or Redis said, in one line: commands, keys and addresses, never values."""
+    text = str(error)
+    if isinstance(error, MasterNotFoundError):  # which tells of every Sentinel all that it knows
+        text = text.partition(" : ")[0] + "".join(f", {one}" for one in _OF_A_SENTINEL.findall(text))
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def function_missing(reply: object) -> bool:

@@ -18,15 +18,20 @@ class House:
     async def join(self) -> None:
         """Raises StoreUnavailableError if the namespace was made for something else."""
         home, count = self.partitions.home, self.partitions.count
-        layout, partitions = map(int, await self._batching.call("join_house", home, LAYOUT, count))
+        made_with = await self._batching.call("join_house", home, LAYOUT, count)
+        layout, partitions = (int(number or 0) for number in made_with)
         if layout != LAYOUT:
+            age, remedy = (
+                ("a newer", "upgrade this one") if layout > LAYOUT else ("an older", "use that version")
+            )
             raise StoreUnavailableError(
-                f"the namespace was made by another Turnkeeper (layout {layout}, this one knows {LAYOUT});"
-                " use that version, or another store.namespace"
+                f"the namespace {self.partitions.namespace!r} was made by {age} Turnkeeper (layout {layout}, this"
+                f" one knows {LAYOUT}): {remedy}, or set another store.namespace"
             )
         if partitions != count:
             raise StoreUnavailableError(
-                f"the namespace has {partitions} partitions, not {count}; use another store.namespace"
+                f"the namespace {self.partitions.namespace!r} has {partitions} partitions, not {count}: set another"
+                " store.namespace"
             )
         await self.refresh()
 

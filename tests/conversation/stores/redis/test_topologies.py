@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-import ipaddress
-import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from conversation.busy import Limits
 from conversation.stores.port import Admission, StoreUnavailableError
@@ -24,12 +17,12 @@ from tests.conversation.made_up import answered, key, message
 from tests.conversation.stores.servers import (
     Cluster,
     ServerProcess,
-    free_port,
     replica_of,
     sentinel_of,
     server,
     until,
 )
+from tests.conversation.stores.tls import LOGIN, tls
 
 
 @asynccontextmanager
@@ -58,24 +51,12 @@ async def until_admitted(store: RedisStore, session: str, text: str, *, bot: str
 
 
 async def test_tls_with_an_authority_of_ones_own(tmp_path: Path) -> None:
-    program = shutil.which("redis-server")
-    if program is None and not os.environ.get("CI"):
-        pytest.skip("needs a Redis with TLS: apt-get install redis-server")
-    assert program is not None
-    certificate, private = _certificate(tmp_path)
-    port = free_port()
-    redis = ServerProcess(
-        port,
-        program,
-        *("--port", "0", "--tls-port", str(port), "--bind", "127.0.0.1", "--save", ""),
-        *("--tls-cert-file", str(certificate), "--tls-key-file", str(private)),
-        *("--tls-ca-cert-file", str(certificate), "--tls-auth-clients", "no"),
-    )
-    url = f"rediss://127.0.0.1:{port}"
-    async with opened(RedisStore(url, login=Login(ca_file=certificate))) as store:
+    made = tls(tmp_path)
+    redis = server(tls=made)
+    async with opened(RedisStore(redis.url, login=Login(*LOGIN, ca_file=made.ca_file))) as store:
         session = await store.turns.open_session()
         assert (await admit(store, session, "hello")).status == "accepted"
-    distrustful = RedisStore(url)
+    distrustful = RedisStore(redis.url, login=Login(*LOGIN))
     with pytest.raises(StoreUnavailableError, match=r"(?i)certificate"):
         await distrustful.open()
     await distrustful.close()
@@ -129,15 +110,18 @@ async def test_replicated_without_a_replica_is_told_at_the_start() -> None:
     alone.remove()
 
 
-async def test_behind_sentinel_what_was_accepted_survives_the_primary() -> None:
-    primary = server()
+@pytest.mark.parametrize("over_tls", [False, True], ids=["plain", "TLS"])
+async def test_behind_sentinel_what_was_accepted_survives_the_primary(tmp_path: Path, over_tls: bool) -> None:
+    made = tls(tmp_path) if over_tls else None
+    primary = server(tls=made)
     replica = replica_of(primary)
     sentinel = sentinel_of(primary, "turns")
-    url = f"redis+sentinel://127.0.0.1:{sentinel.port}/turns"
-    async with opened(RedisStore(url, durability="replicated")) as store:
+    url = f"{sentinel.url.replace('://', '+sentinel://')}/turns"
+    login = Login(*LOGIN, made.password, made.ca_file) if made else None
+    async with opened(RedisStore(url, durability="replicated", login=login)) as store:
         session = await store.turns.open_session()
         assert (await admit(store, session, "before")).status == "accepted"
-    async with opened(RedisStore(url)) as store:
+    async with opened(RedisStore(url, login=login)) as store:
         session = await store.turns.open_session()
         assert (await admit(store, session, "between")).status == "accepted"
         until(lambda: replica.info("replication")["master_link_status"] == "up")
@@ -150,11 +134,16 @@ async def test_behind_sentinel_what_was_accepted_survives_the_primary() -> None:
         process.remove()
 
 
-async def test_in_a_cluster_a_lost_node_stops_its_own_bots_until_its_replica_has_taken_over() -> None:
-    cluster = Cluster()
+@pytest.mark.parametrize("over_tls", [False, True], ids=["plain", "TLS"])
+async def test_in_a_cluster_a_lost_node_stops_its_own_bots_until_its_replica_has_taken_over(
+    tmp_path: Path, over_tls: bool
+) -> None:
+    made = tls(tmp_path) if over_tls else None
+    cluster = Cluster(made)
+    login = Login(*LOGIN, ca_file=made.ca_file) if made else None
     partitions = Partitions("turnkeeper", 64)
     on_first, elsewhere = _bots_on_and_off(cluster.primaries[0], partitions)
-    async with opened(RedisStore(cluster.url)) as store:
+    async with opened(RedisStore(cluster.url, login=login)) as store:
         session = await store.turns.open_session()
         for bot in (on_first, elsewhere):
             assert (await admit(store, session, "before", bot=bot)).status == "accepted"
@@ -204,34 +193,3 @@ def _bots_on_and_off(node: ServerProcess, partitions: Partitions) -> tuple[str, 
     }
     on = next(bot for bot in bots if slots[bot] <= last_slot)
     return on, next(bot for bot in bots if slots[bot] > last_slot)
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redis")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(private, hashes.SHA256())
-    )
-    paths = folder / "redis.crt", folder / "redis.key"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        private.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return paths
