@@ -106,7 +106,8 @@ class Store(Section):
                 f"is for TLS; write {scheme.replace('redis', 'rediss', 1)}:// in store.url, or take it out"
             )
         if info.field_name == "sentinel_password" and not scheme.endswith("+sentinel"):
-            raise invalid("is for Sentinel; write redis+sentinel:// in store.url, or take it out")
+            driver = scheme.partition("+")[0]
+            raise invalid(f"is for Sentinel; write {driver}+sentinel:// in store.url, or take it out")
         if (info.field_name == "username" and user) or (info.field_name == "password" and colon):
             raise invalid(f"is in store.url too; write the {info.field_name} in one of them alone")
         return value
@@ -134,7 +135,9 @@ class Store(Section):
     @property
     def place(self) -> str:
         """Which store it is, without user and password."""
-        return self.url if self.kind != "redis" else f"redis at {self.url.rpartition('@')[2]}"
+        if self.kind != "redis":
+            return self.url
+        return f"redis at {self.url.partition('://')[2].rpartition('@')[2]}"
 
 
 class Limits(Section):

@@ -24,6 +24,18 @@ ENVIRONMENT = {
     "LARK_ENCRYPT_KEY": "lark-encrypt-value",
     "LARK_VERIFICATION_TOKEN": "lark-verification-value",
 }
+AUTHORITY = """\
+-----BEGIN CERTIFICATE-----
+MIIBcTCCARegAwIBAgIUFNeYBucCCrFzoqQRbLLZkClQRxQwCgYIKoZIzj0EAwIw
+DTELMAkGA1UEAwwCY2EwIBcNMjYxMTI1MTgyMTU4WhgPMjEyNjExMDExODIxNTha
+MA0xCzAJBgNVBAMMAmNhMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAExo3x7jiH
+ce5jbRBZ2MJ4Je+wuF6EPuAdgqDoGyLloik3DWwfQdzVK2XGgvvoo73cW6r/GIdU
+VL5iovBuDyUw+6NTMFEwHQYDVR0OBBYEFB+JqGxn6lODbfD+DriXfXk1vre0MB8G
+A1UdIwQYMBaAFB+JqGxn6lODbfD+DriXfXk1vre0MA8GA1UdEwEB/wQFMAMBAf8w
+CgYIKoZIzj0EAwIDSAAwRQIgWlZidysPOaGiP8oxxd2okwfNOoC7pf5/Hvllo6pj
+lx4CIQCwrEDJnFUtjXJHDxPgY9WZ9xfRz8/X9Pl8ruwzDUSYTw==
+-----END CERTIFICATE-----
+"""
 ECHO = "agents: [{id: default, provider: echo}]\n"
 
 
@@ -138,6 +150,8 @@ def test_durations_are_seconds(config: ConfigFile, written: str, seconds: float)
         ("sqlite:////var/lib/x.db", "sqlite", Path("/var/lib/x.db")),
         ("memory:", "memory", "memory:"),
         ("redis://user:hidden@cache:6379/1", "redis", "redis at cache:6379/1"),
+        ("rediss+sentinel://user:hidden@one,two/turns", "redis", "redis at one,two/turns"),
+        ("rediss+cluster://one,two", "redis", "redis at one,two"),
     ],
 )
 def test_store_addresses_say_what_kind_and_where(
@@ -146,6 +160,83 @@ def test_store_addresses_say_what_kind_and_where(
     store = config.load(f'store: {{url: "{url}"}}').store
     assert store.kind == kind
     assert (store.path if kind == "sqlite" else store.place) == place
+
+
+def test_what_opens_redis_may_stand_apart_from_its_address(config: ConfigFile) -> None:
+    """Each where it may be kept: a password in a file or variable, the authority beside the configuration."""
+    (config.path.parent / "password").write_text("from-a-file\n")
+    (config.path.parent / "ca.pem").write_text(AUTHORITY)
+    text = """
+store:
+  url: rediss+sentinel://one,two/turns/3
+  username: gateway
+  password: file:password
+  sentinel_password: env:SENTINEL_PASSWORD
+  ca_file: ca.pem
+"""
+    store = config.load(text, SENTINEL_PASSWORD="from-a-variable").store
+
+    assert store.username == "gateway"
+    assert store.password is not None
+    assert store.password.get_secret_value() == "from-a-file"
+    assert store.sentinel_password is not None
+    assert store.sentinel_password.get_secret_value() == "from-a-variable"
+    assert store.ca_file == config.path.parent / "ca.pem"
+    assert "from-a" not in repr(store)
+
+
+def test_what_opens_redis_may_be_left_away_by_variables(config: ConfigFile) -> None:
+    text = "store: {username: '${A:-}', password: '${A:-}', sentinel_password: '${A:-}', ca_file: '${A:-}'}"
+    store = config.load(text).store
+
+    assert (store.username, store.password, store.sentinel_password, store.ca_file) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("url: 'memory:', username: u", "store.username: is for Redis, which memory: is not; take it out"),
+        ("password: hunter2", "store.password: is for Redis, which sqlite: is not; take it out"),
+        ("sentinel_password: hunter2", "store.sentinel_password: is for Redis, which sqlite: is not"),
+        ("ca_file: ca.pem", "store.ca_file: is for Redis, which sqlite: is not; take it out"),
+        (
+            "url: 'redis://:hunter2@a', password: hunter2",
+            "store.password: is in store.url too; write the password in one of them alone",
+        ),
+        ("url: 'redis://u:hunter2@a', username: u", "store.username: is in store.url too"),
+        ("url: 'redis://u@a', username: u", "store.username: is in store.url too"),
+        ("url: 'redis://a', ca_file: ca.pem", "store.ca_file: is for TLS; write rediss:// in store.url"),
+        (
+            "url: 'redis+cluster://a', ca_file: ca.pem",
+            "store.ca_file: is for TLS; write rediss+cluster:// in store.url, or take it out",
+        ),
+        (
+            "url: 'rediss://a', sentinel_password: hunter2",
+            "store.sentinel_password: is for Sentinel; write rediss+sentinel:// in store.url, or take it out",
+        ),
+        (
+            "url: 'rediss://a', ca_file: absent.pem",
+            "absent.pem cannot be read: No such file or directory; put the certificate of the authority there",
+        ),
+        ("url: 'rediss://a', ca_file: .", "cannot be read: "),
+        ("url: 'rediss://a', ca_file: 5", "store.ca_file: must be text: the path of a file"),
+        ("url: 'rediss://a', ca_file: turnkeeper.yaml", "turnkeeper.yaml holds no certificate; put the"),
+        (
+            "url: 'redis://a', password: env:NO_SUCH",
+            "store.password: environment variable NO_SUCH is not set",
+        ),
+        ("url: 'redis://a', username: [u]", "store.username: must be text; put it in quotes"),
+    ],
+)
+def test_what_does_not_fit_the_address_of_the_store_is_named_with_its_remedy(
+    config: ConfigFile, written: str, said: str
+) -> None:
+    (config.path.parent / "ca.pem").write_text(AUTHORITY)
+    problem = config.problem(f"store: {{{written}}}")
+
+    assert said in problem
+    assert problem.startswith("turnkeeper.yaml:1:")
+    assert "hunter2" not in problem
 
 
 # Variables
@@ -268,7 +359,7 @@ def test_every_problem_is_listed_at_once_in_the_order_of_the_file(config: Config
 server:
   prot: 8080
   host: ${NO_SUCH}
-store: {url: "rediss+cluster://localhost"}
+store: {url: "redis+cluster://localhost", sentinel_password: s}
 agents:
   - {id: main, provider: echo}
   - {id: main, provider: echo}
@@ -287,7 +378,10 @@ bots:
             "turnkeeper.yaml:3:3: server.host: environment variable NO_SUCH is not set; "
             "set it or write ${NO_SUCH:-default}"
         ),
-        "turnkeeper.yaml:4:9: store.url: rediss+cluster: is not in this version; use redis://, sqlite:/// or memory:",
+        (
+            "turnkeeper.yaml:4:43: store.sentinel_password: is for Sentinel; write redis+sentinel:// in store.url, "
+            "or take it out"
+        ),
         "turnkeeper.yaml:7:6: agents[1].id: 'main' is taken by agents[0]; choose another",
         (
             "turnkeeper.yaml:9:5: bots[0].id: must be lower-case letters, digits and hyphens, at most 63, "

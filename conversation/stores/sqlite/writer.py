@@ -41,6 +41,11 @@ COMMIT_EVERY = 0.005
 
 SCHEMA_VERSION = 2
 
+_KIND = 0xFF
+"""Of SQLite's error codes: the rest is detail."""
+
+_WRITABLE = "let its user write the file and its folder, or set another store.url"
+
 _Step = Callable[[sqlite3.Connection], object]
 _Waiting = tuple[_Step, "asyncio.Future[Any]"]  # Any: each step has a result type of its own
 _Answer = tuple["asyncio.Future[Any]", object, Exception | None]
@@ -91,24 +96,35 @@ class Writer:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.touch(mode=0o600)  # people's messages are nobody else's to read
+        except OSError as error:
+            raise StoreUnavailableError(f"cannot open {self._path}: {error.strerror}; {_WRITABLE}") from error
+        try:
             connection = sqlite3.connect(
                 self._path, timeout=0.5, isolation_level=None, check_same_thread=False, cached_statements=256
             )
-        except (OSError, sqlite3.Error) as error:
-            raise StoreUnavailableError(f"cannot open {self._path}: {error}; check store.url") from error
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
         try:
             self._prepare(connection)
         except sqlite3.Error as error:
             connection.close()
-            if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                remedy = "another process has it open; stop that one, or give this one a store.url of its own"
-            else:
-                remedy = f"{error}; check that it is a Turnkeeper database on a local disk"
-            raise StoreUnavailableError(f"cannot use {self._path}: {remedy}") from error
+            raise self._unusable(error) from error
         except StoreUnavailableError:
             connection.close()
             raise
         return connection
+
+    def _unusable(self, error: sqlite3.Error) -> StoreUnavailableError:
+        match error.sqlite_errorcode & _KIND:
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                remedy = "another process has it open; stop that one, or give this one a store.url of its own"
+            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN:
+                remedy = f"{error}; {_WRITABLE}"
+            case sqlite3.SQLITE_NOTADB:
+                remedy = "it is no SQLite database; set another store.url, or move the file away"
+            case _:
+                remedy = f"{error}; check that it is a Turnkeeper database on a local disk"
+        return StoreUnavailableError(f"cannot use {self._path}: {remedy}")
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -127,6 +143,10 @@ class Writer:
                 f" one knows {SCHEMA_VERSION}): let that one answer what is queued, then name a new file in store.url"
             )
         if version == 0:
+            if connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+                raise StoreUnavailableError(
+                    f"{self._path} is another program's database; set another store.url, or move the file away"
+                )
             schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
             for statement in schema.split(";\n"):
                 connection.execute(statement)

@@ -60,7 +60,7 @@ async def test_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:
 async def test_what_is_no_database_is_not_overwritten(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("somebody's letters " * 100)
-    with pytest.raises(StoreUnavailableError, match="check that it is a Turnkeeper database"):
+    with pytest.raises(StoreUnavailableError, match=r"no SQLite database; set another store\.url"):
         await SqliteStore(path, ManualClock()).open()
     assert path.read_text().startswith("somebody's letters")
 
@@ -70,6 +70,16 @@ async def test_a_file_of_the_time_before_the_first_release_is_refused_with_the_r
     edit(path, "PRAGMA user_version = 1")
     with pytest.raises(StoreUnavailableError, match="name a new file"):
         await SqliteStore(path, ManualClock()).open()
+
+
+async def test_another_programs_database_gets_no_tables(path: Path) -> None:
+    path.parent.mkdir()
+    edit(path, "CREATE TABLE letters (text)")
+    with pytest.raises(StoreUnavailableError, match="another program's database"):
+        await SqliteStore(path, ManualClock()).open()
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT name FROM sqlite_schema").fetchall() == [("letters",)]
+    db.close()
 
 
 async def test_a_damaged_message_becomes_a_dead_letter_with_a_notice_and_the_rest_goes_on(path: Path) -> None:
