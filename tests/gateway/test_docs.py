@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
 from channels.commands import STOP
+from conversation.stores.redis.errors import PERMISSIONS
 from conversation.texts import en
 from gateway.setting_values import Duration
 from gateway.settings import Section, Settings, load
@@ -120,6 +121,10 @@ def test_keys_without_effect_are_documented_as_such(tmp_path: Path) -> None:
     documented = rows_by(CONFIGURATION, "key")
     idle = {key for key, row in documented.items() if row["effect"] != "yes"}
     assert told == idle - {"store.durability"}
+
+
+def test_the_permissions_that_redis_is_asked_for_are_documented() -> None:
+    assert PERMISSIONS in OPERATE.read_text(encoding="utf-8")
 
 
 def blocks() -> Iterator[tuple[str, str]]:

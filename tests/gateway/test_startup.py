@@ -10,6 +10,7 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -55,7 +56,8 @@ async def refused(folder: Path, store: Store, *, preparation: Callable[[], None]
     (line,) = errors.decode().splitlines()
     assert line.startswith("turnkeeper: ")
     assert "Traceback" not in output.decode()
-    for secret in filter(None, (store.get("password"), store.get("sentinel_password"))):
+    secrets = (store.get("password"), store.get("sentinel_password"), urlsplit(store["url"]).password)
+    for secret in filter(None, secrets):
         assert secret not in line + output.decode()
     return line
 
@@ -143,6 +145,12 @@ async def test_another_kind_where_a_server_alone_was_named(tmp_path: Path, redis
 async def test_tls_where_none_is_spoken(tmp_path: Path, redis: ServerProcess) -> None:
     line = await refused(tmp_path, {"url": redis.url.replace("redis:", "rediss:")})
     assert "it does not answer to TLS: name its port for TLS, or write redis://" in line
+
+
+async def test_a_wrong_password_in_the_address(tmp_path: Path, redis: ServerProcess) -> None:
+    user(redis, "~*", "&*", "+@all")
+    line = await refused(tmp_path, {"url": redis.url.replace("//", "//gateway:hunter3@")})
+    assert "store.username or store.password is missing or wrong" in line
 
 
 async def test_everything_that_can_be_wrong_with_tls_and_passwords(tmp_path: Path) -> None:
@@ -272,6 +280,15 @@ def edit(path: Path, statement: str) -> None:
     with sqlite3.connect(path) as db:
         db.execute(statement)
     db.close()
+
+
+async def test_a_file_that_another_process_has_open(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "store.db") as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("CREATE TABLE something (here)")
+        line = await refused(tmp_path, {"url": "sqlite:///store.db"})
+    other.close()
+    assert "another process has it open; stop that one, or give this one a store.url of its own" in line
 
 
 async def test_a_file_of_a_newer_version(tmp_path: Path) -> None:

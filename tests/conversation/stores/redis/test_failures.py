@@ -12,6 +12,7 @@ from conversation.busy import Limits
 from conversation.stores.port import SessionLostError, StoreUnavailableError
 from conversation.stores.redis import Login, RedisStore
 from conversation.stores.redis.batching import BATCH, Batching
+from conversation.stores.redis.errors import PERMISSIONS
 from conversation.stores.redis.library import Library
 from conversation.turn import Final, Outcome, Reason
 from tests.conversation.made_up import answered, key, message
@@ -168,8 +169,8 @@ async def test_nobody_there_is_told_with_the_address_and_without_the_password() 
 async def test_a_password_may_stand_apart_from_the_url(server: ServerProcess, admin: Redis) -> None:
     tell(admin, "ACL", "SETUSER", "gateway", "on", ">hunter2", "~*", "&*", "+@all")
     tell(admin, "CONFIG", "SET", "requirepass", "other")
-    assert "user or password" in await refused(server)
-    assert "user or password" in await refused(server, Login("gateway", "wrong"))
+    assert "store.username or store.password" in await refused(server)
+    assert "store.username or store.password" in await refused(server, Login("gateway", "wrong"))
     store = RedisStore(server.url, login=Login("gateway", "hunter2"))
     await store.open()
     await store.close()
@@ -188,19 +189,8 @@ async def test_a_user_that_may_too_little_is_told_so_at_the_start(
 
 
 async def test_the_permissions_that_are_asked_for_suffice(server: ServerProcess, admin: Redis) -> None:
-    allowed = [
-        "+@read",
-        "+@write",
-        "+@connection",
-        "+fcall",
-        "+function|load",
-        "+time",
-        "+spublish",
-        "+ssubscribe",
-        "+info",
-        "+wait",
-    ]
-    tell(admin, "ACL", "SETUSER", "gateway", "on", ">hunter2", "~{turnkeeper:*", "&{turnkeeper:*", *allowed)
+    rules = ("~{turnkeeper:*", "&{turnkeeper:*", *PERMISSIONS.split())
+    tell(admin, "ACL", "SETUSER", "gateway", "on", ">hunter2", *rules)
     store = RedisStore(server.url, login=Login("gateway", "hunter2"))
     await store.open()
     session = await store.turns.open_session()
@@ -211,6 +201,18 @@ async def test_the_permissions_that_are_asked_for_suffice(server: ServerProcess,
     await store.turns.tick(9)
     await store.records.put("bot", "b", b"{}", expected=0)
     assert len(await store.events.after(0, 9)) == 3
+    assert not any("gateways may not wake one another" in warning for warning in store.warnings)
+    await store.close()
+
+
+async def test_a_user_that_may_not_wake_others_is_warned_of_at_the_start(
+    server: ServerProcess, admin: Redis
+) -> None:
+    rules = ("~{turnkeeper:*", "resetchannels", *PERMISSIONS.split())
+    tell(admin, "ACL", "SETUSER", "gateway", "on", ">hunter2", *rules)
+    store = RedisStore(server.url, login=Login("gateway", "hunter2"))
+    await store.open()
+    assert any("&{turnkeeper:*" in warning for warning in store.warnings)
     await store.close()
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from conversation.busy import Limits
-from conversation.stores.redis import RedisStore
+from conversation.stores.redis import Login, RedisStore
 from conversation.turn import Claim
 from tests.conversation.made_up import answered, message
-from tests.conversation.stores.servers import ServerProcess, cluster, fresh_namespace, server, valkey
+from tests.conversation.stores.servers import Cluster, ServerProcess, cluster, fresh_namespace, server, valkey
+from tests.conversation.stores.tls import LOGIN, tls
 
 URLS: dict[str, Callable[[], str]] = {"server": lambda: valkey().url, "cluster": lambda: cluster().url}
 
@@ -44,10 +46,9 @@ async def admit(
     return admission.claim
 
 
-@pytest.mark.parametrize("url", URLS)
-async def test_a_process_hears_of_what_another_could_not_start_of_any_bot(url: str) -> None:
-    namespace, ear = fresh_namespace(), Ear()
-    here, there = (RedisStore(URLS[url](), namespace=namespace) for _ in range(2))
+async def heard(here: RedisStore, there: RedisStore) -> None:
+    """What the one could not start, of any bot, the other hears of."""
+    ear = Ear()
     for store in (here, there):
         await store.open()
     session = await here.turns.open_session()
@@ -62,6 +63,22 @@ async def test_a_process_hears_of_what_another_could_not_start_of_any_bot(url: s
         listening.cancel()
     for store in (here, there):
         await store.close()
+
+
+@pytest.mark.parametrize("url", URLS)
+async def test_a_process_hears_of_what_another_could_not_start_of_any_bot(url: str) -> None:
+    namespace = fresh_namespace()
+    here, there = (RedisStore(URLS[url](), namespace=namespace) for _ in range(2))
+    await heard(here, there)
+
+
+async def test_it_hears_it_over_tls_too(tmp_path: Path) -> None:
+    made = tls(tmp_path)
+    nodes = Cluster(made)
+    login = Login(*LOGIN, ca_file=made.ca_file)
+    here, there = (RedisStore(nodes.url, login=login) for _ in range(2))
+    await heard(here, there)
+    nodes.remove()
 
 
 async def test_nobody_is_woken_for_what_runs_already() -> None:
