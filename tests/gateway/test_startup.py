@@ -96,6 +96,8 @@ async def test_nobody_listens(tmp_path: Path) -> None:
     [
         ("redis://me:hunter2@a,b", "store.url: several hosts need redis+sentinel:// or redis+cluster://"),
         ("redis+sentinel://a", "store.url: name the primary as Sentinel knows it"),
+        ("redis://me:hunter2/3@a", "a password with / ? or # in it goes into store.password"),
+        ("redis://me:hunter2#3@a", "a password with / ? or # in it goes into store.password"),
         ("redis://a/first", "store.url: the end of a Redis address is the number of a database"),
     ],
 )
@@ -335,5 +337,6 @@ async def test_a_folder_that_may_not_be_written(tmp_path: Path, there: str) -> N
 
 def _without_the_rights_of_root() -> None:
     """A process of root gets permissions checked like everybody's, from its next program on."""
-    drop_bound, dac_override = 24, 1  # PR_CAPBSET_DROP and CAP_DAC_OVERRIDE of Linux
-    ctypes.CDLL(None).prctl(drop_bound, dac_override, 0, 0, 0)  # refused to others than root, who need it not
+    drop_bound, dac_override = 24, 1  # PR_CAPBSET_DROP and CAP_DAC_OVERRIDE
+    if sys.platform == "linux":  # which refuses it to others than root, who need it not
+        ctypes.CDLL(None).prctl(drop_bound, dac_override, 0, 0, 0)

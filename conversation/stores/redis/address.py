@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 _PORTS = {"server": 6379, "sentinel": 26379, "cluster": 6379}
 
+_APART = "; a password with / ? or # in it goes into store.password"
+
 
 class MalformedAddressError(ValueError):
     """The URL does not say where Redis is. The text never repeats the URL, which may hold a password."""
@@ -47,7 +49,7 @@ def parse(url: str) -> Address:
     if driver not in {"redis", "rediss"}:
         raise MalformedAddressError(f"{split.scheme}:// is not Redis")
     if split.query or split.fragment:
-        raise MalformedAddressError("a Redis address has no ?options and no #fragment")
+        raise MalformedAddressError(f"a Redis address has no ?options and no #fragment{_APART}")
     login, _, places = split.netloc.rpartition("@")
     user, colon, password = login.partition(":")
     hosts = tuple(_place(place, _PORTS[kind]) for place in places.split(","))
@@ -83,5 +85,5 @@ def _place(text: str, port: int) -> tuple[str, int]:
     except ValueError:
         host, given = None, None
     if not host:
-        raise MalformedAddressError("a Redis address names a host, or several with commas between")
+        raise MalformedAddressError(f"a Redis address names a host, or several with commas between{_APART}")
     return host, given or port
