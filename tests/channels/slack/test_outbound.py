@@ -20,6 +20,7 @@ from conversation.outbound import (
     DeliveryUnknownError,
     Outbound,
     PartRequest,
+    ShownPart,
 )
 from gateway.demo.slack import SlackStandin
 from gateway.demo.standin import Shown
@@ -426,6 +427,43 @@ async def test_a_taken_over_stream_is_stopped_and_overwritten(desk: Desk, make_c
     await live.show("Of")
     await live.close("Of the new process")
     assert (desk.answer(part).text, desk.answer(part).metadata) == ("Of the new process", label("p0"))
+
+
+@pytest.mark.parametrize("chat", ["C1", "D1"])
+async def test_a_late_edit_over_a_finished_answer_is_written_over(
+    desk: Desk, make_channel: MakeChannel, chat: str
+) -> None:
+    part = await desk.ask("p0", chat)
+    await desk.bot.open(part, "Of the old")
+    later = desk.restarted(make_channel)
+    live = await later.resume(part, desk.refs["p0"])
+    await live.close("Of the new process")
+    stale = post.Message(part.to.chat, desk.answer(part).ts, part.id, part.to.thread)
+    await post.PostedPart(desk.channel._api, limits.Limits(), stale, None).show("Of the old pro")
+    await later.repair([ShownPart(part, desk.refs["p0"], "Of the new process")], ())
+    assert [text for _, text in desk.answer(part).history][-2:] == ["Of the old pro", "Of the new process"]
+
+
+async def test_copies_of_a_finished_answer_are_taken_away_and_nothing_else(plain_desk: Desk) -> None:
+    part, other = await plain_desk.ask("p0", "D1"), await plain_desk.ask("p1", "D1")
+    for one in (part, other):
+        await (await plain_desk.bot.open(one, f"Answer {one.id}")).close(f"Answer {one.id}")
+    ref = plain_desk.refs["p0"]
+    await plain_desk.bot.open(part, "Answer")  # of a process that did not know better
+    assert len(plain_desk.answers(part)) == 3
+    await plain_desk.bot.repair([ShownPart(part, ref, "Answer p0")], (ref,))
+    assert [shown.text for shown in plain_desk.answers(part)] == ["Answer p0", "Answer p1"]
+
+
+async def test_a_stray_stream_whose_sender_knew_it_is_taken_away(desk: Desk) -> None:
+    """It has no label yet, so only its ref tells it from the answer that is growing."""
+    part = await desk.ask("p0")
+    await (await desk.bot.open(part, "Answer")).close("Answer")
+    ref = desk.refs["p0"]
+    await desk.bot.open(part, "Ans")
+    await desk.bot.repair([ShownPart(part, ref, "Answer")], (desk.refs["p0"],))
+    assert [shown.text for shown in desk.answers(part)] == ["Answer"]
+    assert desk.slack.open_streams() == []
 
 
 @pytest.mark.parametrize("chat", ["C1", "D1"])
