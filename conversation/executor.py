@@ -64,7 +64,7 @@ class Executor:
 
     def repair_after(self, claim: Claim) -> float | None:
         """For ``TurnStore.complete``: seconds, None where no write of an earlier process can be under way."""
-        taken_over = claim.taken_over_at is not None or claim.turn.crashes
+        taken_over = claim.last_send_at is not None or claim.turn.crashes
         bot = self._bots.get(claim.key.bot)
         return bot.outbound.repair_after if bot is not None and taken_over else None
 

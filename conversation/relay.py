@@ -190,8 +190,8 @@ class Relay:
 
     async def _outlast_earlier_send(self) -> None:
         """A process that died may have a send under way: what it did shows only after its timeout."""
-        if self._claim.taken_over_at is not None:
-            known_at = self._claim.taken_over_at + self._outbound.fate_known_after
+        if self._claim.last_send_at is not None:
+            known_at = self._claim.last_send_at + self._outbound.fate_known_after
             await asyncio.sleep(max(0.0, known_at - self._clock.now()))
 
     async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:

@@ -130,15 +130,15 @@ class Turn:
 class Claim:
     """The right to run the head turn of one conversation, fenced by ``epoch``: a later claim ends this one.
 
-    ``taken_over_at`` is set, in the store's time, when the claim before this one ended with its process or its
-    session: a send of that process may still be under way.
+    ``last_send_at`` is set, in the store's time, when the claim before this one ended with its process or its
+    session: the latest moment at which that process may have begun a send.
     """
 
     key: ConversationKey
     turn: Turn
     epoch: int
     session: str
-    taken_over_at: float | None = None
+    last_send_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ class TurnStore(Protocol):
 
     async def close_session(self, session: str) -> None:
         """End the session; what it still holds is put back at the head, counting no crash, with
-        ``taken_over_at`` set. Closing twice is fine.
+        ``last_send_at`` set to now. Closing twice is fine.
         """
         ...
 
@@ -212,7 +212,9 @@ class TurnStore(Protocol):
         """Reap expired sessions, end due back-offs, forget old deduplication and repairs; at most ``limit`` of each.
         Returns whether a conversation became ready. Any process may, at any time.
 
-        After OUTAGE seconds without a tick nobody is reaped for GRACE seconds.
+        Who is reaped because its lease ended began its last send SEND_TIMEOUT before that at the latest, as no call
+        is begun that the lease cannot outlast. After OUTAGE seconds without a tick nobody is reaped for GRACE
+        seconds.
         """
         ...
 

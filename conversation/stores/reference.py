@@ -13,6 +13,7 @@ from conversation.busy import Limits, WhenBusy
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
+from conversation.outbound import SEND_TIMEOUT
 from conversation.providers.port import Entry
 from conversation.stores.events import Event, EventKind
 from conversation.stores.port import (
@@ -40,7 +41,7 @@ class _Conversation:
     epoch: int = 0
     owner: str | None = None
     due_at: float | None = None
-    taken_over_at: float | None = None
+    last_send_at: float | None = None
     completed_epoch: int = 0
     told_full: bool = False
     stopped: bool = False
@@ -102,7 +103,8 @@ class ReferenceTurns:
 
     async def take_over(self, session: str) -> int:
         self._known(session)
-        return sum(self._reap(other) for other in tuple(self._sessions) if other != session)
+        now = self._clock.now()
+        return sum(self._reap(other, now) for other in tuple(self._sessions) if other != session)
 
     async def renew(self, session: str, held: Collection[Claim]) -> tuple[Claim, ...]:
         self._known(session).expires_at = self._clock.now() + LEASE
@@ -120,7 +122,7 @@ class ReferenceTurns:
     async def close_session(self, session: str) -> None:
         for key, conversation in self._conversations.items():
             if conversation.owner == session:
-                conversation.taken_over_at = self._clock.now()
+                conversation.last_send_at = self._clock.now()
                 self._put_back(key, "turn.released")
         self._sessions.pop(session, None)
 
@@ -214,7 +216,7 @@ class ReferenceTurns:
         if repair_after is not None and turn.delivery != Delivery():
             strays = conversation.strays
             self._kept[turn.id] = _Kept(turn, now + repair_after, now + REPAIRABLE_FOR, strays)
-        conversation.owner = conversation.taken_over_at = None
+        conversation.owner = conversation.last_send_at = None
         conversation.stopped, conversation.strays = False, ()
         conversation.completed_epoch = claim.epoch
         if final.answer:
@@ -233,7 +235,7 @@ class ReferenceTurns:
         conversation = self._owned(claim)
         head = conversation.queue[0]
         conversation.queue[0] = replace(head, failures=head.failures + 1)
-        conversation.owner = conversation.taken_over_at = None
+        conversation.owner = conversation.last_send_at = None
         conversation.stopped = False
         conversation.due_at = self._clock.now() + delay
         self._log("turn.retried", claim.key, head.id)
@@ -243,8 +245,10 @@ class ReferenceTurns:
         if self._ticked_at is not None and now - self._ticked_at > OUTAGE:
             self._grace_until = now + GRACE
         self._ticked_at = now
-        expired = [name for name, session in self._sessions.items() if session.expires_at <= now]
-        taken = sum(self._reap(name) for name in expired[:limit]) if now >= self._grace_until else 0
+        expired = [(name, one.expires_at) for name, one in self._sessions.items() if one.expires_at <= now]
+        if now < self._grace_until:
+            expired = []
+        taken = sum(self._reap(name, ended_at - SEND_TIMEOUT) for name, ended_at in expired[:limit])
         due = sorted(
             (conversation.due_at, str(key), key)
             for key, conversation in self._conversations.items()
@@ -397,7 +401,7 @@ class ReferenceTurns:
         if conversation.owner is None:
             raise ClaimLostError("nobody holds this conversation")
         return Claim(
-            key, conversation.queue[0], conversation.epoch, conversation.owner, conversation.taken_over_at
+            key, conversation.queue[0], conversation.epoch, conversation.owner, conversation.last_send_at
         )
 
     def _put_back(self, key: ConversationKey, event: EventKind) -> None:
@@ -406,14 +410,14 @@ class ReferenceTurns:
         self._make_ready(key)
         self._log(event, key, conversation.queue[0].id)
 
-    def _reap(self, session: str) -> int:
+    def _reap(self, session: str, last_send_at: float) -> int:
         del self._sessions[session]
         held = [key for key, conversation in self._conversations.items() if conversation.owner == session]
         for key in held:
             conversation = self._conversations[key]
             head = conversation.queue[0]
             conversation.queue[0] = replace(head, crashes=head.crashes + 1)
-            conversation.taken_over_at = self._clock.now()
+            conversation.last_send_at = last_send_at
             self._put_back(key, "turn.taken_over")
         return len(held)
 

@@ -8,7 +8,7 @@
 --   :sessions            zset    session -> end of its lease. A session's name sorts by its age.
 --   :draining            set     sessions that get no further claims
 --   :running:SESSION     zset    conversation key -> its number
---   :conversation:KEY    hash    number bot epoch completed_epoch owner taken_over_at told_full, and of the head turn:
+--   :conversation:KEY    hash    number bot epoch completed_epoch owner last_send_at told_full, and of the head turn:
 --                                attempt crashes failures delivery final stopped strays. Expires after IDLE_FOR
 --                                without a turn.
 --   :queue:KEY           list    turns, the head first: "id admitted_at refusal person", then on a line for each of
@@ -43,6 +43,7 @@
 
 local LEASE, SEEN_FOR, EVENTS_KEPT = @LEASE@, @SEEN_FOR@, @EVENTS_KEPT@
 local OUTAGE, GRACE, REPAIR_AGAIN, REPAIRABLE_FOR = @OUTAGE@, @GRACE@, @REPAIR_AGAIN@, @REPAIRABLE_FOR@
+local SEND_TIMEOUT = @SEND_TIMEOUT@
 local BUCKET = 4 * 3600
 local IDLE_FOR = 30 * 24 * 3600
 
@@ -141,7 +142,7 @@ end
 -- The claim on a conversation as it stands: what Python reads as a Claim.
 local function current_claim(tag, key)
   local c = redis.call('HMGET', conversation(tag, key),
-    'epoch', 'taken_over_at', 'attempt', 'crashes', 'failures', 'delivery')
+    'epoch', 'last_send_at', 'attempt', 'crashes', 'failures', 'delivery')
   return {key, c[1], c[2] or '', c[3] or '0', c[4] or '0', c[5] or '0', c[6] or '', head(tag, key)}
 end
 
@@ -236,13 +237,13 @@ local function forget_session(tag, session)
   redis.call('DEL', tag .. ':running:' .. session)
 end
 
-local function reap(tag, at, session)
+local function reap(tag, at, session, last_send_at)
   local held = redis.call('ZRANGE', tag .. ':running:' .. session, 0, -1)
   forget_session(tag, session)
   for _, key in ipairs(held) do
     local c = conversation(tag, key)
     redis.call('HINCRBY', c, 'crashes', 1)
-    redis.call('HSET', c, 'taken_over_at', at)
+    redis.call('HSET', c, 'last_send_at', last_send_at)
     put_back(tag, at, key, 'turn.taken_over')
   end
   return #held
@@ -281,7 +282,7 @@ local function take_over_here(keys, args)
   table.sort(others)
   local taken = 0
   for _, other in ipairs(others) do
-    if other ~= args[2] then taken = taken + reap(tag, at, other) end
+    if other ~= args[2] then taken = taken + reap(tag, at, other, at) end
   end
   if taken > 0 then wake(tag) end
   return taken
@@ -326,7 +327,7 @@ local function close_session(keys, args)
   local held = redis.call('ZRANGE', tag .. ':running:' .. session, 0, -1)
   forget_session(tag, session)
   for _, key in ipairs(held) do
-    redis.call('HSET', conversation(tag, key), 'taken_over_at', at)
+    redis.call('HSET', conversation(tag, key), 'last_send_at', at)
     put_back(tag, at, key, 'turn.released')
   end
   if #held > 0 then wake(tag) end
@@ -492,7 +493,7 @@ local function complete(keys, args)
   local id, messages = let_go(tag, key)
   redis.call('LPOP', queue(tag, key))
   for of in string.gmatch('\n' .. messages, '\n(%S+)') do redis.call('HDEL', tag .. ':queued', of) end
-  redis.call('HDEL', c, 'taken_over_at', 'attempt', 'crashes', 'failures', 'delivery', 'final', 'strays')
+  redis.call('HDEL', c, 'last_send_at', 'attempt', 'crashes', 'failures', 'delivery', 'final', 'strays')
   redis.call('HSET', c, 'completed_epoch', epoch)
   redis.call('ZREM', tag .. ':running:' .. session, key)
   if args[7] ~= '' then
@@ -522,7 +523,7 @@ local function retry(keys, args)
   local c = conversation(tag, key)
   local id = let_go(tag, key)
   redis.call('HINCRBY', c, 'failures', 1)
-  redis.call('HDEL', c, 'taken_over_at')
+  redis.call('HDEL', c, 'last_send_at')
   redis.call('ZREM', tag .. ':running:' .. session, key)
   redis.call('ZADD', tag .. ':due', exact(now + tonumber(args[5])), key)
   log(tag, at, 'turn.retried', key, id, '')
@@ -551,7 +552,9 @@ local function tick(keys, args)
   if may_reap(tag, now) then
     local expired = redis.call('ZRANGEBYSCORE', tag .. ':sessions', '-inf', exact(now), 'LIMIT', 0, args[2])
     table.sort(expired)
-    for _, session in ipairs(expired) do became = became + reap(tag, at, session) end
+    for _, session in ipairs(expired) do
+      became = became + reap(tag, at, session, exact(lease(tag, session) - SEND_TIMEOUT))
+    end
   end
   for _, key in ipairs(redis.call('ZRANGEBYSCORE', tag .. ':due', '-inf', exact(now), 'LIMIT', 0, args[2])) do
     redis.call('ZREM', tag .. ':due', key)

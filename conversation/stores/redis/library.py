@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from conversation.outbound import SEND_TIMEOUT
 from conversation.stores.port import GRACE, LEASE, OUTAGE, REPAIR_AGAIN, REPAIRABLE_FOR, SEEN_FOR
 from conversation.stores.reference import EVENTS_KEPT
 
@@ -20,6 +21,7 @@ _NUMBERS = {
     "GRACE": GRACE,
     "REPAIR_AGAIN": REPAIR_AGAIN,
     "REPAIRABLE_FOR": REPAIRABLE_FOR,
+    "SEND_TIMEOUT": SEND_TIMEOUT,
 }
 
 

@@ -13,7 +13,7 @@ from conversation.turn import Claim, Delivery, Reason, Repair, Turn
 
 def claim(row: Sequence[bytes], session: str) -> Claim:
     """A turn whose record is damaged, or of a version that this one does not know, is to be refused as that."""
-    key, epoch, taken_over_at, attempt, crashes, failures, delivery, head = row
+    key, epoch, last_send_at, attempt, crashes, failures, delivery, head = row
     parsed = ConversationKey.parse(key.decode())
     turn_id, admitted_at, refusal, record = _turn(head)
     messages = _readable(record)
@@ -32,7 +32,7 @@ def claim(row: Sequence[bytes], session: str) -> Claim:
         int(failures),
         progress,
     )
-    return Claim(parsed, turn, int(epoch), session, float(taken_over_at) if taken_over_at else None)
+    return Claim(parsed, turn, int(epoch), session, float(last_send_at) if last_send_at else None)
 
 
 def stopped(row: Sequence[bytes] | None = None) -> Stopped | None:

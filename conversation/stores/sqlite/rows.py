@@ -125,8 +125,8 @@ def take(db: sqlite3.Connection, conversation: int, seq: int, turn_id: str, sess
 
 
 def current_claim(db: sqlite3.Connection, conversation: int) -> Claim:
-    key, epoch, owner, taken_over_at = db.execute(
-        "SELECT key, epoch, owner, taken_over_at FROM conversation WHERE id = ?", (conversation,)
+    key, epoch, owner, last_send_at = db.execute(
+        "SELECT key, epoch, owner, last_send_at FROM conversation WHERE id = ?", (conversation,)
     ).fetchone()
     turn_id, message, admitted_at, refusal, attempt, crashes, failures, delivery = db.execute(
         "SELECT id, message, admitted_at, refusal, attempt, crashes, failures, delivery FROM turn"
@@ -150,7 +150,7 @@ def current_claim(db: sqlite3.Connection, conversation: int) -> Claim:
         failures,
         progress,
     )
-    return Claim(parsed, turn, epoch, str(owner), taken_over_at)
+    return Claim(parsed, turn, epoch, str(owner), last_send_at)
 
 
 def readable(record: bytes) -> tuple[InboundMessage, ...]:
@@ -187,12 +187,12 @@ def put_back(db: sqlite3.Connection, conversation: int, event: EventKind, now: f
     log(db, now, event, conversation, turn_id)
 
 
-def reap(db: sqlite3.Connection, session: int, now: float) -> int:
+def reap(db: sqlite3.Connection, session: int, last_send_at: float, now: float) -> int:
     """Take every claim from a session that is dead; returns how many it had."""
     db.execute("DELETE FROM session WHERE id = ?", (session,))
     held = owned_by(db, session)
     for conversation in held:
-        db.execute("UPDATE conversation SET taken_over_at = ? WHERE id = ?", (now, conversation))
+        db.execute("UPDATE conversation SET last_send_at = ? WHERE id = ?", (last_send_at, conversation))
         db.execute(
             "UPDATE turn SET crashes = crashes + 1 WHERE conversation = ?1"
             " AND seq = (SELECT min(seq) FROM turn WHERE conversation = ?1)",

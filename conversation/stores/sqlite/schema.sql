@@ -32,7 +32,7 @@ CREATE TABLE conversation (
     ready_order      INTEGER,
     parked           INTEGER NOT NULL DEFAULT 0,
     due_at           REAL,
-    taken_over_at    REAL,
+    last_send_at    REAL,
     told_full        INTEGER NOT NULL DEFAULT 0,
     stopped          INTEGER NOT NULL DEFAULT 0,
     strays           TEXT NOT NULL DEFAULT ''

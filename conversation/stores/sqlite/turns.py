@@ -13,6 +13,7 @@ from conversation.busy import Limits, WhenBusy
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
+from conversation.outbound import SEND_TIMEOUT
 from conversation.stored import stored_delivery, without_message, write_messages
 from conversation.stores.port import (
     GRACE,
@@ -52,7 +53,8 @@ class SqliteTurns:
         def step(db: sqlite3.Connection) -> int:
             rows.known_session(db, session)
             others = db.execute("SELECT id FROM session WHERE id <> ? ORDER BY id", (session,)).fetchall()
-            return sum(rows.reap(db, other, self._clock.now()) for (other,) in others)
+            now = self._clock.now()
+            return sum(rows.reap(db, other, now, now) for (other,) in others)
 
         return await self._writer.run(step)
 
@@ -84,7 +86,7 @@ class SqliteTurns:
         def step(db: sqlite3.Connection) -> None:
             now = self._clock.now()
             for conversation in rows.owned_by(db, session):
-                db.execute("UPDATE conversation SET taken_over_at = ? WHERE id = ?", (now, conversation))
+                db.execute("UPDATE conversation SET last_send_at = ? WHERE id = ?", (now, conversation))
                 rows.put_back(db, conversation, "turn.released", now)
             db.execute("DELETE FROM session WHERE id = ?", (session,))
 
@@ -217,7 +219,7 @@ class SqliteTurns:
                 "DELETE FROM turn WHERE conversation = ? AND seq = ? RETURNING message", (conversation, seq)
             ).fetchone()
             (queued,) = db.execute(
-                "UPDATE conversation SET owner = NULL, taken_over_at = NULL, completed_epoch = epoch, stopped = 0,"
+                "UPDATE conversation SET owner = NULL, last_send_at = NULL, completed_epoch = epoch, stopped = 0,"
                 " strays = '', queued = queued - 1, person = coalesce("
                 "(SELECT person FROM turn WHERE conversation = ?1 ORDER BY seq LIMIT 1), '')"
                 " WHERE id = ?1 RETURNING queued",
@@ -246,7 +248,7 @@ class SqliteTurns:
                 (conversation, seq),
             )
             db.execute(
-                "UPDATE conversation SET taken_over_at = NULL, due_at = ? WHERE id = ?",
+                "UPDATE conversation SET last_send_at = NULL, due_at = ? WHERE id = ?",
                 (now + delay, conversation),
             )
             rows.let_go(db, conversation)
@@ -263,9 +265,12 @@ class SqliteTurns:
             taken = 0
             if now >= self._grace_until:
                 expired = db.execute(
-                    "SELECT id FROM session WHERE expires_at <= ? ORDER BY id LIMIT ?", (now, limit)
+                    "SELECT id, expires_at FROM session WHERE expires_at <= ? ORDER BY id LIMIT ?",
+                    (now, limit),
                 ).fetchall()
-                taken = sum(rows.reap(db, session, now) for (session,) in expired)
+                taken = sum(
+                    rows.reap(db, session, ended_at - SEND_TIMEOUT, now) for session, ended_at in expired
+                )
             due = db.execute(
                 "SELECT id FROM conversation WHERE due_at <= ? ORDER BY due_at, key LIMIT ?", (now, limit)
             ).fetchall()

@@ -319,11 +319,11 @@ class Histories(RuleBasedStateMachine):
             if mine is None or theirs is None:
                 assert mine is theirs
                 continue
-            assert (mine.key, mine.turn, mine.epoch, mine.taken_over_at) == (
+            assert (mine.key, mine.turn, mine.epoch, mine.last_send_at) == (
                 theirs.key,
                 theirs.turn,
                 theirs.epoch,
-                theirs.taken_over_at,
+                theirs.last_send_at,
             )
             if newly:
                 assert mine.epoch > self.epochs.get(mine.key.chat, 0)

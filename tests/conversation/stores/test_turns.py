@@ -6,6 +6,7 @@ import pytest
 
 from conversation.busy import Limits, WhenBusy
 from conversation.messages import InboundMessage
+from conversation.outbound import SEND_TIMEOUT
 from conversation.providers.port import Entry
 from conversation.stores.port import (
     LEASE,
@@ -60,7 +61,7 @@ async def test_an_idle_conversation_is_claimed_with_its_first_message(turns: Tur
     claim = await claimed(turns, session, "hello")
     assert claim.key == key()
     assert claim.turn.message == message("hello")
-    assert (claim.turn.attempt, claim.turn.crashes, claim.taken_over_at) == (1, 0, None)
+    assert (claim.turn.attempt, claim.turn.crashes, claim.last_send_at) == (1, 0, None)
 
 
 async def test_messages_of_one_conversation_run_one_at_a_time_in_order(
@@ -208,7 +209,7 @@ async def test_a_dead_process_loses_its_turns_to_the_next_and_the_crash_is_count
     assert await turns.tick(100)
     (taken,) = await turns.claim(heir, 5)
     assert (taken.turn.id, taken.turn.attempt, taken.turn.crashes) == (claim.turn.id, 2, 1)
-    assert taken.taken_over_at == clock.now()
+    assert taken.last_send_at == clock.now() - SEND_TIMEOUT, "no call is begun that the lease cannot outlast"
     with pytest.raises(ClaimLostError):
         await turns.complete(claim, answered("late"), keep_turns=100)
 
@@ -224,7 +225,7 @@ async def test_a_crash_counts_for_the_turn_that_ran_and_for_no_other(
     following = await turns.complete(taken, answered("ok"), keep_turns=100)
     assert following is not None
     assert (following.turn.message.text, following.turn.crashes) == ("next", 0)
-    assert following.taken_over_at is None
+    assert following.last_send_at is None
 
 
 async def test_a_turn_that_its_heir_put_back_was_not_taken_over_again(
@@ -238,7 +239,7 @@ async def test_a_turn_that_its_heir_put_back_was_not_taken_over_again(
     clock.advance(1.0)
     await turns.tick(100)
     (again,) = await turns.claim(heir, 5)
-    assert (again.taken_over_at, again.turn.crashes, again.turn.failures) == (None, 1, 1)
+    assert (again.last_send_at, again.turn.crashes, again.turn.failures) == (None, 1, 1)
 
 
 async def test_a_session_that_renews_keeps_its_claims(
@@ -304,7 +305,7 @@ async def test_closing_a_session_puts_its_turns_back_without_counting_a_crash(
     other = await turns.open_session()
     (claim,) = await turns.claim(other, 1)
     assert (claim.turn.attempt, claim.turn.crashes) == (2, 0)
-    assert claim.taken_over_at is not None, "a send may have been under way"
+    assert claim.last_send_at is not None, "a send may have been under way"
 
 
 async def test_a_turn_put_back_is_ready_after_its_delay_and_keeps_its_place(
