@@ -9,12 +9,17 @@ Invariants:
   n-th permit, so the update interval stretches by itself;
 - after ``Retry-After`` nobody calls the method until that time is over; if that is long, urgent calls are told
   so instead of waiting.
+
+Where the bucket is: in this process (``OwnLimit``), or in a store that several processes share (``leased``).
 """
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
+
+from typing_extensions import override
 
 from conversation.outbound import DeliveryDelayedError
 
@@ -28,8 +33,8 @@ _ROUNDING = 1e-9
 """What a refill computed in floating point may lack of a whole permit."""
 
 
-class Limit:
-    """A token bucket with two queues. ``rate`` is in calls per second, ``burst`` in calls."""
+class Limit(ABC):
+    """A token bucket. ``rate`` is in calls per second, ``burst`` in calls."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
@@ -37,18 +42,66 @@ class Limit:
         self._level = burst
         self._measured_at: float | None = None
         self._closed_until = 0.0
-        self._urgent: deque[asyncio.Future[None]] = deque()
-        self._partial: deque[asyncio.Future[None]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
 
+    @abstractmethod
     async def take(self, *, urgent: bool) -> None:
         """Return when the call may be made. Cancelling gives the permit back.
 
         Raises DeliveryDelayedError for an urgent call while the platform does not want any for long.
         """
+
+    @abstractmethod
+    async def try_take(self) -> bool:
+        """Take an urgent permit if one is free now."""
+
+    @abstractmethod
+    def put_back(self) -> None:
+        """Return a permit that was not used."""
+
+    @abstractmethod
+    async def close_for(self, seconds: float) -> None:
+        """Obey the platform's ``Retry-After``."""
+
+    def interval(self, shortest: float, sharing: int) -> float:
+        """Seconds between two partial updates of one of ``sharing`` replies of this process.
+
+        ``shortest`` while the bucket is full, stretching to the sustained rate as it empties.
+        """
+        self._refill(asyncio.get_running_loop().time())
+        scarcity = 1 - self._level / self._burst
+        return max(shortest, sharing / self._rate * scarcity)
+
+    def _refill(self, now: float) -> None:
+        if self._measured_at is not None:
+            self._level = min(self._burst, self._level + (now - self._measured_at) * self._rate)
+        self._measured_at = now
+
+    def _floor(self, *, urgent: bool) -> float:
+        """The level from which a permit may be had."""
+        return 1.0 if urgent else 1.0 + self._burst * RESERVED_FOR_URGENT
+
+    def _closed(self) -> DeliveryDelayedError | None:
+        """What an urgent call is told, where the platform wants none for long."""
+        remaining = self._closed_until - asyncio.get_running_loop().time()
+        if remaining <= LONGEST_WAIT:
+            return None
+        return DeliveryDelayedError("the platform asked to wait", remaining)
+
+
+class OwnLimit(Limit):
+    """Of a process that shares its budget with no other: nothing is asked of anybody."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        super().__init__(rate, burst)
+        self._urgent: deque[asyncio.Future[None]] = deque()
+        self._partial: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @override
+    async def take(self, *, urgent: bool) -> None:
         loop = asyncio.get_running_loop()
-        if urgent and self._closed_until - loop.time() > LONGEST_WAIT:
-            raise self._closed()
+        if urgent and (closed := self._closed()) is not None:
+            raise closed
         permit: asyncio.Future[None] = loop.create_future()
         (self._urgent if urgent else self._partial).append(permit)
         self._grant()
@@ -59,51 +112,31 @@ class Limit:
                 self.put_back()
             raise
 
-    def try_take(self) -> bool:
-        """Take an urgent permit if one is free now."""
-        self._refill(asyncio.get_running_loop().time())
-        free = not self._urgent and self._level >= 1 and not self._waiting_for_platform()
+    @override
+    async def try_take(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        self._refill(now)
+        free = not self._urgent and self._level >= 1 and now >= self._closed_until
         if free:
             self._level -= 1
         return free
 
+    @override
     def put_back(self) -> None:
-        """Return a permit that was not used."""
         self._level += 1
         self._grant()
 
-    def close_for(self, seconds: float) -> None:
-        """Obey the platform's ``Retry-After``."""
+    @override
+    async def close_for(self, seconds: float) -> None:
         now = asyncio.get_running_loop().time()
         self._refill(now)
         self._level = min(self._level, 1.0)
         self._closed_until = max(self._closed_until, now + seconds)
-        if self._closed_until - now > LONGEST_WAIT:
+        if (closed := self._closed()) is not None:
             for waiting in self._urgent:
                 if not waiting.done():
-                    waiting.set_exception(self._closed())
+                    waiting.set_exception(closed)
         self._grant()
-
-    def interval(self, shortest: float, sharing: int) -> float:
-        """Seconds between two partial updates of one of ``sharing`` replies.
-
-        ``shortest`` while the bucket is full, stretching to the sustained rate as it empties.
-        """
-        self._refill(asyncio.get_running_loop().time())
-        scarcity = 1 - self._level / self._burst
-        return max(shortest, sharing / self._rate * scarcity)
-
-    def _closed(self) -> DeliveryDelayedError:
-        remaining = self._closed_until - asyncio.get_running_loop().time()
-        return DeliveryDelayedError("the platform asked to wait", remaining)
-
-    def _waiting_for_platform(self) -> bool:
-        return asyncio.get_running_loop().time() < self._closed_until
-
-    def _refill(self, now: float) -> None:
-        if self._measured_at is not None:
-            self._level = min(self._burst, self._level + (now - self._measured_at) * self._rate)
-        self._measured_at = now
 
     def _grant(self) -> None:
         loop = asyncio.get_running_loop()
@@ -117,7 +150,7 @@ class Limit:
                 self._timer = loop.call_at(self._closed_until, self._grant)
             return
         while queue := self._next_queue():
-            missing = self._floor(queue) - self._level
+            missing = self._floor(urgent=queue is self._urgent) - self._level
             if missing > _ROUNDING:
                 self._timer = loop.call_later(missing / self._rate, self._grant)
                 return
@@ -131,6 +164,3 @@ class Limit:
             if queue:
                 return queue
         return None
-
-    def _floor(self, queue: deque[asyncio.Future[None]]) -> float:
-        return 1.0 if queue is self._urgent else 1.0 + self._burst * RESERVED_FOR_URGENT

@@ -26,7 +26,7 @@ async def examine(settings: Settings, *, live: bool) -> AsyncIterator[Finding]:
             if settings.server.public_url is not None:
                 url = f"{settings.server.public_url.rstrip('/')}/webhooks/{bot.channel}/{bot.id}"
                 yield Finding(f"bot {bot.id}: webhook", ok=True, detail=url)
-            channel = make_channel(bot, http)
+            channel = make_channel(bot, http, None)
             for finding in await channel.check():
                 yield Finding(f"bot {bot.id}: {finding.subject}", finding.ok, finding.detail)
             await channel.close()

@@ -26,6 +26,7 @@ from conversation.providers.openai import OpenAIProvider
 from conversation.providers.port import Provider
 from conversation.repairs import Repairs
 from conversation.stores.memory import MemoryStore
+from conversation.stores.permits import Permits
 from conversation.stores.port import Store, StoreUnavailableError
 from conversation.stores.sqlite import SqliteStore
 from gateway import settings as configured
@@ -71,7 +72,9 @@ async def build(
         models = await resources.enter_async_context(connections())
         platforms = await resources.enter_async_context(connections())
         agents = {agent.id: make_agent(settings, agent, models) for agent in settings.agents}
-        hosted = tuple(_host(bot, agents[bot.agent], platforms, settings) for bot in settings.bots)
+        hosted = tuple(
+            _host(bot, agents[bot.agent], platforms, settings, store.permits) for bot in settings.bots
+        )
         for agent in agents.values():
             resources.push_async_callback(agent.provider.close)
         for one in hosted:
@@ -129,7 +132,9 @@ def make_agent(settings: Settings, agent: configured.Agent, http: aiohttp.Client
     )
 
 
-def make_channel(bot: configured.SlackBot | configured.LarkBot, http: aiohttp.ClientSession) -> Channel:
+def make_channel(
+    bot: configured.SlackBot | configured.LarkBot, http: aiohttp.ClientSession, permits: Permits | None
+) -> Channel:
     policy = ChannelPolicy(
         conversation_per=bot.conversation_per,
         respond_to=bot.respond_to,
@@ -143,6 +148,7 @@ def make_channel(bot: configured.SlackBot | configured.LarkBot, http: aiohttp.Cl
             http=http,
             policy=policy,
             api_base_url=bot.api_base_url or "https://slack.com/api/",
+            permits=permits,
         )
     return LarkChannel(
         bot.id,
@@ -150,6 +156,7 @@ def make_channel(bot: configured.SlackBot | configured.LarkBot, http: aiohttp.Cl
         http=http,
         policy=policy,
         api_base_url=bot.api_base_url or LARK_HOSTS[bot.region],
+        permits=permits,
     )
 
 
@@ -175,8 +182,9 @@ def _host(
     agent: Agent,
     http: aiohttp.ClientSession,
     settings: Settings,
+    permits: Permits | None,
 ) -> HostedBot:
-    channel = make_channel(bot, http)
+    channel = make_channel(bot, http, permits)
     gates = Gates(
         enabled=bot.enabled,
         users=frozenset(bot.allow.users),

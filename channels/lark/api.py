@@ -18,9 +18,11 @@ from pydantic import BaseModel, ValidationError
 from channels.budget import Limit
 from channels.lark.token import TenantToken
 from channels.lark.verify import LarkCredentials
+from channels.leased import Budget
 from conversation import lease
 from conversation.messages import Address
 from conversation.outbound import SEND_TIMEOUT, DeliveryDelayedError, DeliveryRefusedError
+from conversation.stores.permits import Permits
 
 RATE, BURST = 0.95 * 1000 / 60, 0.95 * 50
 """Of most methods, per app and tenant: 1000 a minute and 50 a second (docs: "频控策略"), 95 % of it used."""
@@ -72,6 +74,14 @@ class LarkRefusedError(DeliveryRefusedError):
     def may_be_duplicate(self) -> bool:
         """Whether this may be how a uuid that was used before is refused, which is not documented."""
         return self.code < _GATEWAY_CODES and self.code not in RECIPIENT_LOST | CONTENT_REFUSED
+
+
+class RateLimitedError(DeliveryDelayedError):
+    """Nothing was done, because of the method's limit."""
+
+
+class ChatLimitedError(DeliveryDelayedError):
+    """Nothing was done, because of the limit of one chat, which says nothing about others."""
 
 
 class LarkPendingError(DeliveryDelayedError):
@@ -135,13 +145,18 @@ class LarkApi:
     """Methods raise DeliveryDelayedError (LarkPendingError where it may have been done) and LarkRefusedError."""
 
     def __init__(
-        self, http: aiohttp.ClientSession, base_url: str, credentials: LarkCredentials | None
+        self,
+        http: aiohttp.ClientSession,
+        base_url: str,
+        credentials: LarkCredentials | None,
+        permits: Permits | None = None,
     ) -> None:
         self._http = http
         self._base = base_url.rstrip("/").removesuffix("/open-apis") + "/open-apis/"
         self._credentials = credentials
         self._token = TenantToken(self._fetch_token)
-        self._limits = {method: Limit(RATE, BURST) for method in Method}
+        self._budget = Budget("lark" if credentials is None else f"lark:{credentials.app_id}", permits)
+        self._limits = {method: self._budget.limit(method.name.lower(), RATE, BURST) for method in Method}
         self._chats: OrderedDict[str, Limit] = OrderedDict()
 
     @property
@@ -158,13 +173,18 @@ class LarkApi:
     async def send(self, to: Address, msg_type: str, content: Body, uuid: str) -> str:
         """Reply to the message, or write into the chat if there is none. Returns the message's id."""
         body: Body = {"msg_type": msg_type, "content": _json(content), "uuid": uuid}
-        await self._chat(to.chat).take(urgent=True)
-        if not to.message:
-            body["receive_id"] = to.chat
-            return (await self._call(Method.CREATE, body, _Sent)).data.message_id
-        if to.thread:
-            body["reply_in_thread"] = True
-        return (await self._call(Method.REPLY, body, _Sent, to.message)).data.message_id
+        limit = self._chat(to.chat)
+        await limit.take(urgent=True)
+        try:
+            if not to.message:
+                body["receive_id"] = to.chat
+                return (await self._call(Method.CREATE, body, _Sent)).data.message_id
+            if to.thread:
+                body["reply_in_thread"] = True
+            return (await self._call(Method.REPLY, body, _Sent, to.message)).data.message_id
+        except ChatLimitedError as limited:
+            await limit.close_for(limited.delay)
+            raise
 
     async def edit(self, message: str, msg_type: str, content: Body) -> None:
         body: Body = {"msg_type": msg_type, "content": _json(content)}
@@ -198,8 +218,10 @@ class LarkApi:
         await self._token.close()
 
     def _chat(self, chat: str) -> Limit:
-        limit = self._chats.setdefault(chat, Limit(CHAT_RATE, CHAT_BURST))
-        self._chats.move_to_end(chat)
+        limit = self._chats.pop(chat, None)
+        if limit is None:
+            limit = self._budget.limit(f"send:{chat}", CHAT_RATE, CHAT_BURST)
+        self._chats[chat] = limit
         if len(self._chats) > CHATS_REMEMBERED:
             self._chats.popitem(last=False)
         return limit
@@ -259,23 +281,22 @@ class LarkApi:
             if response.status != _TOO_MANY_REQUESTS:
                 raise LarkPendingError(f"{name}: unreadable answer", _TRANSIENT_DELAY) from error
             code = _TOO_MANY_REQUESTS
-        raise self._error(method, code, response)
+        refusal = _error(name, code, response)
+        if isinstance(refusal, RateLimitedError):
+            await self._limits[method].close_for(refusal.delay)
+        raise refusal
 
-    def _error(
-        self, method: Method, code: int, response: aiohttp.ClientResponse
-    ) -> DeliveryDelayedError | LarkRefusedError:
-        name = method.name.lower()
-        if code in RATE_LIMITED or response.status == _TOO_MANY_REQUESTS:
-            delay = _delay(response)
-            self._limits[method].close_for(delay)
-            return DeliveryDelayedError(f"{name}: rate limited", delay)
-        if code == CHAT_RATE_LIMITED:  # says nothing about other chats
-            return DeliveryDelayedError(f"{name}: rate limited in this chat", _delay(response))
-        if code == STILL_BEING_SENT:
-            return LarkPendingError(f"{name}: still being sent", _TRANSIENT_DELAY)
-        if code in BUSY:
-            return DeliveryDelayedError(f"{name}: busy (code {code})", _TRANSIENT_DELAY)
-        return LarkRefusedError(name, code)
+
+def _error(name: str, code: int, response: aiohttp.ClientResponse) -> DeliveryDelayedError | LarkRefusedError:
+    if code == CHAT_RATE_LIMITED:
+        return ChatLimitedError(f"{name}: rate limited in this chat", _delay(response))
+    if code in RATE_LIMITED or response.status == _TOO_MANY_REQUESTS:
+        return RateLimitedError(f"{name}: rate limited", _delay(response))
+    if code == STILL_BEING_SENT:
+        return LarkPendingError(f"{name}: still being sent", _TRANSIENT_DELAY)
+    if code in BUSY:
+        return DeliveryDelayedError(f"{name}: busy (code {code})", _TRANSIENT_DELAY)
+    return LarkRefusedError(name, code)
 
 
 def _delay(response: aiohttp.ClientResponse) -> float:

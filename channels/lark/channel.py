@@ -27,6 +27,7 @@ from channels.lark.outbound import LarkOutbound
 from channels.lark.verify import LarkCredentials, Opened, Verifier
 from channels.port import Challenge, ChannelPolicy, Finding, Ignored, Received, Rejected, WebhookRequest
 from conversation.outbound import DeliveryError
+from conversation.stores.permits import Permits
 
 FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
 """Seconds between attempts to learn who the bot is."""
@@ -45,14 +46,18 @@ class LarkChannel:
         http: aiohttp.ClientSession,
         policy: ChannelPolicy = ChannelPolicy(),  # noqa: B008 -- frozen
         api_base_url: str = "https://open.feishu.cn",
+        permits: Permits | None = None,
     ) -> None:
-        """Raises ValueError if the credentials hold nothing by which an event could be authenticated."""
+        """``permits`` are shared with other processes; bots of one app have one budget there.
+
+        Raises ValueError if the credentials hold nothing by which an event could be authenticated.
+        """
         self._bot = bot
         self._policy = policy
         self._credentials = credentials
         self._verifier = None if credentials is None else Verifier(credentials)
         self._app_id = "" if credentials is None else credentials.app_id
-        self._api = LarkApi(http, api_base_url, credentials)
+        self._api = LarkApi(http, api_base_url, credentials, permits)
         self._outbound = LarkOutbound(self._api, stream=policy.stream)
         self._own_id: str | None = None
         self._learning: asyncio.Task[None] | None = None

@@ -13,6 +13,7 @@ import aiohttp
 import orjson
 from pydantic import ValidationError
 
+from channels.leased import Budget, nameless
 from channels.port import (
     Challenge,
     ChannelPolicy,
@@ -29,6 +30,7 @@ from channels.slack.slash import read_form
 from channels.slack.verify import Verifier
 from channels.slack.web_api import WebApi
 from conversation.outbound import DeliveryError
+from conversation.stores.permits import Permits
 
 API_BASE_URL = "https://slack.com/api/"
 
@@ -50,12 +52,15 @@ class SlackChannel:
         http: aiohttp.ClientSession,
         policy: ChannelPolicy = ChannelPolicy(),  # noqa: B008 - frozen
         api_base_url: str = API_BASE_URL,
+        permits: Permits | None = None,
     ) -> None:
+        """``permits`` are shared with other processes; bots of one token have one budget there."""
         self._bot = bot
         self._policy = policy
         self._verifier = None if credentials is None else Verifier(credentials.signing_secret)
-        self._api = WebApi("" if credentials is None else credentials.bot_token, http, api_base_url)
-        self._outbound = SlackOutbound(self._api, policy)
+        token = "" if credentials is None else credentials.bot_token
+        self._api = WebApi(token, http, api_base_url)
+        self._outbound = SlackOutbound(self._api, policy, Budget(f"slack:{nameless(token)}", permits))
 
     @property
     def outbound(self) -> SlackOutbound:

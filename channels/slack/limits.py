@@ -1,7 +1,7 @@
 """How often one bot may call Slack: one ``Limit`` per Web API method (docs: apis/web-api/rate-limits).
 
 Invariants: a stream is only opened together with the permit for its closing call; at most a minute's worth of
-streams is live at once. Of every documented limit we use 95 %, because Slack's minute is not ours.
+streams is live at once in this process. Of every documented limit we use 95 %, because Slack's minute is not ours.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from weakref import WeakSet
 
 from channels.budget import Limit
+from channels.leased import Budget
 
 _SHARE = 0.95
 _POSTS_PER_MINUTE = 300
@@ -16,10 +17,6 @@ _POSTS_PER_MINUTE = 300
 _POST_BURST = 100
 _CHAT_BURST = 4
 _MOST_CHATS = 2_000
-
-
-def _per_minute(calls: float) -> Limit:
-    return Limit(rate=_SHARE * calls / 60, burst=_SHARE * calls)
 
 
 class Slot:
@@ -50,16 +47,20 @@ class Slot:
 class Limits:
     """The budget of one bot in its workspace. Must be made and used within one event loop."""
 
-    def __init__(self) -> None:
-        self.start_stream = _per_minute(20)
-        self.append_stream = _per_minute(100)
-        self.stop_stream = _per_minute(20)
-        self.update = _per_minute(50)
-        self.delete = _per_minute(50)
-        self.replies = _per_minute(50)
-        self.history = _per_minute(50)
-        self.session_status = _per_minute(50)
-        self.posts = Limit(rate=_SHARE * _POSTS_PER_MINUTE / 60, burst=_SHARE * _POST_BURST)
+    def __init__(self, budget: Budget) -> None:
+        def per_minute(method: str, calls: float, burst: float | None = None) -> Limit:
+            return budget.limit(method, _SHARE * calls / 60, _SHARE * (burst or calls))
+
+        self.start_stream = per_minute("chat.startStream", 20)
+        self.append_stream = per_minute("chat.appendStream", 100)
+        self.stop_stream = per_minute("chat.stopStream", 20)
+        self.update = per_minute("chat.update", 50)
+        self.delete = per_minute("chat.delete", 50)
+        self.replies = per_minute("conversations.replies", 50)
+        self.history = per_minute("conversations.history", 50)
+        self.session_status = per_minute("agents.sessions.setStatus", 50)
+        self._posts = per_minute("chat.postMessage", _POSTS_PER_MINUTE, _POST_BURST)
+        self._budget = budget
         self.updated_parts: WeakSet[object] = WeakSet()
         """Messages that grow by ``update``, which share its budget."""
         self._posts_by_chat: dict[str, Limit] = {}
@@ -69,22 +70,33 @@ class Limits:
     def live_streams(self) -> int:
         return len(self._slots)
 
-    def try_stream(self) -> Slot | None:
+    async def try_stream(self) -> Slot | None:
         """The right to open a stream now; None where opening, appending to or closing it could not be afforded."""
         if len(self._slots) >= int(_SHARE * 20):
             return None
-        if not self.stop_stream.try_take():
-            return None
-        if not self.start_stream.try_take():
-            self.stop_stream.put_back()
-            return None
-        return Slot(self._slots, self.stop_stream)
+        slot = Slot(self._slots, self.stop_stream)
+        closing = opening = False
+        try:
+            closing = await self.stop_stream.try_take()
+            opening = closing and await self.start_stream.try_take()
+        finally:
+            if not opening:
+                slot.close()
+                if closing:
+                    self.stop_stream.put_back()
+        return slot if opening else None
 
-    async def take_post(self, chat: str) -> None:
-        """About one message a second in each chat (docs: chat.postMessage), and the workspace's limit."""
-        limit = self._posts_by_chat.pop(chat, None) or Limit(rate=_SHARE, burst=_CHAT_BURST)
+    async def take_post(self, chat: str) -> Limit:
+        """About one message a second in each chat (docs: chat.postMessage), and the workspace's limit.
+
+        Returns the chat's: it is the one that Slack means with a 429.
+        """
+        limit = self._posts_by_chat.pop(chat, None)
+        if limit is None:
+            limit = self._budget.limit(f"chat.postMessage:{chat}", _SHARE, _CHAT_BURST)
         self._posts_by_chat[chat] = limit
         if len(self._posts_by_chat) > _MOST_CHATS:
             del self._posts_by_chat[next(iter(self._posts_by_chat))]
         await limit.take(urgent=True)
-        await self.posts.take(urgent=True)
+        await self._posts.take(urgent=True)
+        return limit

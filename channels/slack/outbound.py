@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Literal
 
+from channels.leased import Budget
 from channels.markdown import cut
 from channels.port import ChannelPolicy
 from channels.slack import errors
@@ -31,11 +32,11 @@ UNSTREAMABLE_FOR = 600.0
 
 
 class SlackOutbound:
-    def __init__(self, api: WebApi, policy: ChannelPolicy) -> None:
+    def __init__(self, api: WebApi, policy: ChannelPolicy, budget: Budget) -> None:
         self._api = api
         self._grows = policy.stream
         self._threads = policy.conversation_per in {"auto", "thread"}
-        self._limits = Limits()
+        self._limits = Limits(budget)
         self._unstreamable_until: dict[str, float] = {}
 
     @property
@@ -60,7 +61,7 @@ class SlackOutbound:
         return cut(text, PART_BYTES)
 
     async def open(self, part: PartRequest, text: str) -> LivePart:
-        if self._may_stream(part) and (slot := self._limits.try_stream()) is not None:
+        if self._may_stream(part) and (slot := await self._limits.try_stream()) is not None:
             try:
                 return await self._open_stream(part, text, slot)
             except errors.RateLimitedError:
@@ -148,8 +149,8 @@ class SlackOutbound:
         }
         if part.to.thread:
             arguments["thread_ts"] = part.to.thread
-        await self._limits.take_post(part.to.chat)
-        call = Call("chat.postMessage", self._limits.posts, sending=True)
+        limit = await self._limits.take_post(part.to.chat)
+        call = Call("chat.postMessage", limit, sending=True)
         posted = await self._api.write(call, arguments, Posted)
         await part.save(Ref(ts=posted.ts, stream=False).model_dump_json())
         return PostedPart(self._api, self._limits, _message(part, posted.ts), rendered)

@@ -110,7 +110,10 @@ class WebApi:
                 )
             return answer.model_validate(response.data)
         except SlackApiError as error:
-            raise self._refusal(call, error) from None
+            refusal = self._refusal(call, error)
+            if isinstance(refusal, errors.RateLimitedError) and call.limit is not None:
+                await call.limit.close_for(refusal.delay)
+            raise refusal from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise errors.unreached(call.method) from None
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -127,16 +130,13 @@ class WebApi:
             code = _Failure.model_validate(response.data).error
         except ValidationError:
             code = ""
-        delivery_error = errors.answered(
+        return errors.answered(
             call.method,
             response.status_code,
             code,
             retry_after=_retry_after(response.headers.get("Retry-After")),
             sending=call.sending,
         )
-        if isinstance(delivery_error, errors.RateLimitedError) and call.limit is not None:
-            call.limit.close_for(delivery_error.delay)
-        return delivery_error
 
 
 def _retry_after(header: str | None) -> float | None:

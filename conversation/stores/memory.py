@@ -65,6 +65,7 @@ class MemoryStore:
     """Everything in this process, gone with it."""
 
     exclusive: bool = True
+    permits = None
 
     def __init__(self, clock: Clock) -> None:
         self.turns = ReferenceTurns(clock)

@@ -27,6 +27,7 @@ from conversation.busy import Limits, WhenBusy
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
 from conversation.stores.events import EventLog
+from conversation.stores.permits import Permits
 from conversation.stores.records import Records
 from conversation.stores.transcripts import Transcripts
 from conversation.turn import Claim, Delivery, Final, Reason, Repair
@@ -260,6 +261,11 @@ class Store(Protocol):
 
     @property
     def records(self) -> Records: ...
+
+    @property
+    def permits(self) -> Permits | None:
+        """What the processes of this store may ask of platforms together; None where there is only one."""
+        ...
 
     async def open(self) -> None:
         """Raises StoreUnavailableError with what to do about it."""

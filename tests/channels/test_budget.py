@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from channels.budget import RESERVED_FOR_URGENT, Limit
+from channels.budget import RESERVED_FOR_URGENT, OwnLimit
 from conversation.outbound import DeliveryDelayedError
 from tests import virtual_time
 
@@ -23,7 +23,7 @@ def timed(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 def test_a_burst_goes_through_and_then_the_sustained_rate_holds() -> None:
     async def story() -> None:
-        limit = Limit(rate=2.0, burst=10)
+        limit = OwnLimit(rate=2.0, burst=10)
         times = []
         for _ in range(30):
             await limit.take(urgent=True)
@@ -36,7 +36,7 @@ def test_a_burst_goes_through_and_then_the_sustained_rate_holds() -> None:
 
 def test_partial_updates_leave_a_share_to_first_and_final_texts() -> None:
     async def story() -> None:
-        limit = Limit(rate=1.0, burst=10)
+        limit = OwnLimit(rate=1.0, burst=10)
         partials = 0
 
         async def update() -> None:
@@ -60,7 +60,7 @@ def test_partial_updates_leave_a_share_to_first_and_final_texts() -> None:
 
 def test_an_urgent_call_overtakes_those_that_only_show_progress() -> None:
     async def story() -> None:
-        limit = Limit(rate=1.0, burst=1)
+        limit = OwnLimit(rate=1.0, burst=1)
         await limit.take(urgent=True)
         order: list[str] = []
 
@@ -74,7 +74,7 @@ def test_an_urgent_call_overtakes_those_that_only_show_progress() -> None:
             tasks.create_task(call("final", urgent=True))
             await asyncio.sleep(2.0)
             assert order == ["final"]
-            assert limit.try_take() is True
+            assert await limit.try_take() is True
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
                 task.cancel()
 
@@ -83,8 +83,8 @@ def test_an_urgent_call_overtakes_those_that_only_show_progress() -> None:
 
 def test_many_replies_share_the_permits_in_turn() -> None:
     async def story() -> None:
-        limit = Limit(rate=10.0, burst=10)
-        while limit.try_take():
+        limit = OwnLimit(rate=10.0, burst=10)
+        while await limit.try_take():
             pass
         shown = dict.fromkeys(range(5), 0)
 
@@ -106,9 +106,9 @@ def test_many_replies_share_the_permits_in_turn() -> None:
 
 def test_after_retry_after_nobody_calls_until_it_is_over() -> None:
     async def story() -> None:
-        limit = Limit(rate=10.0, burst=10)
-        limit.close_for(7.0)
-        assert not limit.try_take()
+        limit = OwnLimit(rate=10.0, burst=10)
+        await limit.close_for(7.0)
+        assert not await limit.try_take()
         await limit.take(urgent=True)
         assert now() >= 7.0
 
@@ -117,11 +117,11 @@ def test_after_retry_after_nobody_calls_until_it_is_over() -> None:
 
 def test_a_long_retry_after_is_told_instead_of_waited_for() -> None:
     async def story() -> None:
-        limit = Limit(rate=0.01, burst=1)
+        limit = OwnLimit(rate=0.01, burst=1)
         await limit.take(urgent=True)
         waiting = asyncio.create_task(limit.take(urgent=True))
         await asyncio.sleep(1.0)
-        limit.close_for(3600.0)
+        await limit.close_for(3600.0)
         for call in (waiting, limit.take(urgent=True)):
             with pytest.raises(DeliveryDelayedError) as delayed:
                 await call
@@ -133,7 +133,7 @@ def test_a_long_retry_after_is_told_instead_of_waited_for() -> None:
 
 def test_whoever_is_cancelled_gives_its_permit_back() -> None:
     async def story() -> None:
-        limit = Limit(rate=0.001, burst=1)
+        limit = OwnLimit(rate=0.001, burst=1)
         await limit.take(urgent=True)
         waiting = asyncio.create_task(limit.take(urgent=True))
         await asyncio.sleep(0.1)
@@ -148,14 +148,14 @@ def test_whoever_is_cancelled_gives_its_permit_back() -> None:
         limit.put_back()
         late.cancel()  # granted and cancelled in the same step: the permit must not be lost
         await asyncio.gather(late, return_exceptions=True)
-        assert limit.try_take()
+        assert await limit.try_take()
 
     timed(story)
 
 
 def test_the_interval_stretches_as_the_bucket_empties() -> None:
     async def story() -> None:
-        limit = Limit(rate=2.0, burst=20)
+        limit = OwnLimit(rate=2.0, burst=20)
         assert limit.interval(0.4, sharing=10) == 0.4
         for _ in range(20):
             await limit.take(urgent=True)

@@ -17,6 +17,7 @@ from conversation.stores.redis.errors import FAILURES
 from conversation.stores.redis.house import House
 from conversation.stores.redis.library import Library
 from conversation.stores.redis.partitions import Partitions
+from conversation.stores.redis.permits import RedisPermits
 from conversation.stores.redis.refusals import needed, refusal
 from conversation.stores.redis.side import RedisEvents, RedisRecords, RedisTranscripts
 from conversation.stores.redis.startup import prepare
@@ -69,6 +70,7 @@ class RedisStore:
         self.transcripts = RedisTranscripts(self._batching, self._house)
         self.events = RedisEvents(self._batching, self._house)
         self.records = RedisRecords(self._batching, self._house)
+        self.permits = RedisPermits(self._batching, house, clock)
         self.wakeups = Wakeups(self._connection, [house.tag(number) for number in range(partitions)])
 
     async def open(self) -> None:

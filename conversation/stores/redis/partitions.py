@@ -30,8 +30,9 @@ class Partitions:
     def home(self) -> str:
         return self.tag(HOME)
 
-    def of(self, bot: str) -> int:
-        digest = hashlib.blake2b(bot.encode(), digest_size=4).digest()
+    def of(self, name: str) -> int:
+        """Where what belongs to a bot, or to a budget of this name, is kept."""
+        digest = hashlib.blake2b(name.encode(), digest_size=4).digest()
         return int.from_bytes(digest, "big") % self.count
 
     def now_ready(self, partition: int, conversations: int) -> None:

@@ -20,6 +20,7 @@ class SqliteStore:
     """
 
     exclusive = True
+    permits = None
 
     def __init__(self, path: Path, clock: Clock, *, commit_every: float = COMMIT_EVERY) -> None:
         self._writer = Writer(path, commit_every=commit_every)

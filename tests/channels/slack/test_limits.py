@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from channels.leased import Budget
 from channels.slack.limits import Limits, Slot
 
 
@@ -24,40 +25,40 @@ async def clock(monkeypatch: pytest.MonkeyPatch) -> MovedClock:
     return moved
 
 
-def opened(limits: Limits, clock: MovedClock, *, minutes: int) -> list[Slot]:
+async def opened(limits: Limits, clock: MovedClock, *, minutes: int) -> list[Slot]:
     """As many streams as can be had in this time, trying every second."""
     slots: list[Slot] = []
     for _ in range(minutes * 60):
         clock.now += 1
-        if (slot := limits.try_stream()) is not None:
+        if (slot := await limits.try_stream()) is not None:
             slots.append(slot)
     return slots
 
 
 async def test_no_more_streams_are_live_than_can_be_closed_within_a_minute(clock: MovedClock) -> None:
-    limits = Limits()
-    held = opened(limits, clock, minutes=10)
+    limits = Limits(Budget())
+    held = await opened(limits, clock, minutes=10)
     assert len(held) == limits.live_streams == 19
 
 
 async def test_a_closed_or_abandoned_stream_makes_room(clock: MovedClock) -> None:
-    limits = Limits()
-    held = opened(limits, clock, minutes=10)
+    limits = Limits(Budget())
+    held = await opened(limits, clock, minutes=10)
     clock.now += 60
     held[0].close()
-    first = limits.try_stream()
+    first = await limits.try_stream()
     assert first is not None
-    assert limits.try_stream() is None
+    assert await limits.try_stream() is None
     del held[1]
-    assert limits.try_stream() is not None
+    assert await limits.try_stream() is not None
 
 
 async def test_streams_are_opened_no_faster_than_slack_allows(clock: MovedClock) -> None:
-    limits = Limits()
+    limits = Limits(Budget())
     opens = 0
     for _ in range(600):
         clock.now += 1
-        if (slot := limits.try_stream()) is not None:
+        if (slot := await limits.try_stream()) is not None:
             slot.close()
             opens += 1
     assert 19 * 10 <= opens <= 19 * 11
@@ -65,10 +66,10 @@ async def test_streams_are_opened_no_faster_than_slack_allows(clock: MovedClock)
 
 @pytest.mark.usefixtures("clock")
 async def test_the_first_stop_is_paid_for_when_the_stream_opens() -> None:
-    limits = Limits()
-    slot = limits.try_stream()
+    limits = Limits(Budget())
+    slot = await limits.try_stream()
     assert slot is not None
-    while limits.stop_stream.try_take():
+    while await limits.stop_stream.try_take():
         pass
     await slot.take_stop()
     repeated = asyncio.ensure_future(slot.take_stop())
