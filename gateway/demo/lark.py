@@ -23,7 +23,7 @@ from gateway.demo.faults import Fault
 from gateway.demo.lark_calls import Body
 from gateway.demo.lark_cardkit import LarkApi
 from gateway.demo.lark_events import Tenant, message_event, recall_event
-from gateway.demo.lark_messages import Chat, ChatType, TooManyError
+from gateway.demo.lark_messages import OVER_LIMIT, Chat, ChatType, TooManyError
 from gateway.demo.lark_routes import Route, find_route
 from gateway.demo.lark_rules import (
     Json,
@@ -193,7 +193,7 @@ class LarkStandin(LarkApi):
             except LarkError as error:
                 return self._refused(route.method, target, error)
             except TooManyError as error:
-                return self._over_limit(f"{route.method} {target}", error.too_many)
+                return self._over_limit(f"{route.method} {target}", error.too_many, error.code)
 
         written = path.get("card_id") or (path.get("message_id") if request.method != "POST" else None)
         guard = self.one_at_a_time(route.method, request, written) if written else contextlib.nullcontext()
@@ -202,6 +202,8 @@ class LarkStandin(LarkApi):
 
     @override
     def answer_fault(self, fault: Fault) -> web.Response:
+        if fault.error is not None and fault.retry_after is not None:
+            return _rate_limited(fault.retry_after, int(fault.error))
         if fault.error is not None:
             return _error(int(fault.error), "planned fault")
         if fault.status == 429:  # noqa: PLR2004 -- HTTP
@@ -224,7 +226,7 @@ class LarkStandin(LarkApi):
         if self._tokens.get(token, 0.0) <= self.clock():
             raise LarkError(99991663, "invalid access token", fault=False)
 
-    def _over_limit(self, name: str, refusal: TooMany) -> web.Response:
+    def _over_limit(self, name: str, refusal: TooMany, code: int = OVER_LIMIT) -> web.Response:
         if refusal.storm:
             self.complain(f"{name} was called again and again while it was rate limited")
         elif refusal.early:
@@ -232,7 +234,7 @@ class LarkStandin(LarkApi):
                 f"{name} was called {refusal.retry_after} s before its x-ogw-ratelimit-reset was over"
             )
         self.refusals.append(f"{name}: 429")
-        return _rate_limited(refusal.retry_after)
+        return _rate_limited(refusal.retry_after, code)
 
     def _refused(self, method: str, target: str, error: LarkError) -> web.Response:
         sentence = f"{method} on {target or '-'}: {error.code} {error.message}"
@@ -262,9 +264,9 @@ def _error(code: int, message: str) -> web.Response:
     return web.json_response({"code": code, "msg": message, "error": {"log_id": "demo"}}, status=400)
 
 
-def _rate_limited(reset: int) -> web.Response:
+def _rate_limited(reset: int, code: int = OVER_LIMIT) -> web.Response:
     return web.json_response(
-        {"code": 99991400, "msg": "request trigger frequency limit"},
+        {"code": code, "msg": "request trigger frequency limit"},
         status=429,
         headers={"x-ogw-ratelimit-limit": "50", "x-ogw-ratelimit-reset": str(reset)},
     )

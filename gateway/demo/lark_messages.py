@@ -50,12 +50,16 @@ class Chat:
     sends: Quota = field(default_factory=lambda: Quota(Bucket(5, 5)))
 
 
-class TooManyError(Exception):
-    """A limit of one chat, message or card."""
+OVER_LIMIT, CHAT_OVER_LIMIT = 99991400, 230020
 
-    def __init__(self, too_many: TooMany) -> None:
+
+class TooManyError(Exception):
+    """A limit of one chat, message or card, and the code by which Lark tells it."""
+
+    def __init__(self, too_many: TooMany, code: int) -> None:
         super().__init__("rate limited")
         self.too_many = too_many
+        self.code = code
 
 
 class LarkMessages(StandIn):
@@ -179,7 +183,7 @@ class LarkMessages(StandIn):
                 if earlier[1] != call:
                     self.complain(f"im.v1.message: uuid {call.uuid} was used for two different messages")
                 return self._described(earlier[2])
-        self.count(self._chats[chat].sends)
+        self.count(self._chats[chat].sends, CHAT_OVER_LIMIT)
         entity, card, text = self._rendered(call)
         sent = self._add(chat, "bot", self._tenant.bot_open_id, call.msg_type)
         sent.card = card
@@ -214,10 +218,10 @@ class LarkMessages(StandIn):
                     raise LarkError(230099, "streaming_mode needs a card entity")
                 return None, card, text_of_card(card.body.elements)
 
-    def count(self, quota: Quota) -> None:
+    def count(self, quota: Quota, code: int = OVER_LIMIT) -> None:
         too_many = quota.ask(self.clock())
         if too_many is not None:
-            raise TooManyError(too_many)
+            raise TooManyError(too_many, code)
 
     def _own(self, path: Path) -> Sent:
         sent = self._messages.get(path["message_id"])

@@ -108,7 +108,7 @@ class StandIn(ABC):
         """Let the next ``times`` calls of a method fail.
 
         Exactly one of: ``how`` (no answer comes, before or after the effect), ``status`` (a bare HTTP answer),
-        ``error`` (the platform's own error). ``retry_after`` goes with status 429.
+        ``error`` (the platform's own error). ``retry_after`` goes with status 429, or an error that means the same.
         """
         self._faults.plan(method, Fault(how, status, error, retry_after), times)
 

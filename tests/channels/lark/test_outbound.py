@@ -398,6 +398,21 @@ async def test_a_rate_limit_is_obeyed_for_its_method(desk: Desk) -> None:
             await part.close("a")
 
 
+async def test_a_chat_that_is_rate_limited_delays_only_itself(desks: Desks) -> None:
+    desk = await desks.open(stream=False)
+    desk.platform.fail_next(REPLY, error=230020, retry_after=20)
+    with pytest.raises(DeliveryDelayedError) as limited:
+        await (await desk.outbound.open(desk.part(), "")).close("one")
+    assert limited.value.delay == 20
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await (await desk.outbound.open(desk.part(number=1), "")).close("one more")
+    desk.platform.add_chat("oc_2")
+    desk.to = Address("oc_2", "", "", "ou_alice", "")
+    await (await desk.outbound.open(desk.part(number=2), "")).close("in another chat")
+    assert [shown.text for shown in desk.platform.chat("oc_2")] == ["in another chat"]
+
+
 @pytest.mark.parametrize("code", [230020, 230049, 11232, 300120, 200810])
 async def test_what_passes_is_delayed(desk: Desk, code: int) -> None:
     desk.platform.fail_next(REPLY, error=code)

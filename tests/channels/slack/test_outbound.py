@@ -343,6 +343,18 @@ async def test_a_rate_limit_holds_for_its_method(plain_desk: Desk) -> None:
     await plain_desk.bot.open(other, "Posting goes on.")
 
 
+async def test_a_chat_that_is_rate_limited_delays_only_itself(plain_desk: Desk) -> None:
+    part, other = await plain_desk.ask("p0"), await plain_desk.ask("p1", "D1")
+    plain_desk.slack.fail_next("chat.postMessage", status=429, retry_after=20)
+    with pytest.raises(DeliveryDelayedError) as limited:
+        await plain_desk.bot.open(part, "Because")
+    assert limited.value.delay == 20
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(plain_desk.bot.open(part, "Because"), 0.2)
+    await plain_desk.bot.open(other, "Posting goes on.")
+    assert plain_desk.answer(other).text == "Posting goes on."
+
+
 @pytest.mark.parametrize(
     ("fault", "raised"),
     [
