@@ -39,6 +39,7 @@ class Limit(ABC):
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
         self._burst = burst
+        self._partial_from = 1.0 + burst * RESERVED_FOR_URGENT
         self._level = burst
         self._measured_at: float | None = None
         self._closed_until = 0.0
@@ -76,16 +77,8 @@ class Limit(ABC):
             self._level = min(self._burst, self._level + (now - self._measured_at) * self._rate)
         self._measured_at = now
 
-    def _floor(self, *, urgent: bool) -> float:
-        """The level from which a permit may be had."""
-        return 1.0 if urgent else 1.0 + self._burst * RESERVED_FOR_URGENT
-
-    def _closed(self) -> DeliveryDelayedError | None:
-        """What an urgent call is told, where the platform wants none for long."""
-        remaining = self._closed_until - asyncio.get_running_loop().time()
-        if remaining <= LONGEST_WAIT:
-            return None
-        return DeliveryDelayedError("the platform asked to wait", remaining)
+    def _closed(self, now: float) -> DeliveryDelayedError:
+        return DeliveryDelayedError("the platform asked to wait", self._closed_until - now)
 
 
 class OwnLimit(Limit):
@@ -100,8 +93,8 @@ class OwnLimit(Limit):
     @override
     async def take(self, *, urgent: bool) -> None:
         loop = asyncio.get_running_loop()
-        if urgent and (closed := self._closed()) is not None:
-            raise closed
+        if urgent and self._closed_until - (now := loop.time()) > LONGEST_WAIT:
+            raise self._closed(now)
         permit: asyncio.Future[None] = loop.create_future()
         (self._urgent if urgent else self._partial).append(permit)
         self._grant()
@@ -132,10 +125,10 @@ class OwnLimit(Limit):
         self._refill(now)
         self._level = min(self._level, 1.0)
         self._closed_until = max(self._closed_until, now + seconds)
-        if (closed := self._closed()) is not None:
+        if self._closed_until - now > LONGEST_WAIT:
             for waiting in self._urgent:
                 if not waiting.done():
-                    waiting.set_exception(closed)
+                    waiting.set_exception(self._closed(now))
         self._grant()
 
     def _grant(self) -> None:
@@ -150,7 +143,7 @@ class OwnLimit(Limit):
                 self._timer = loop.call_at(self._closed_until, self._grant)
             return
         while queue := self._next_queue():
-            missing = self._floor(urgent=queue is self._urgent) - self._level
+            missing = (1.0 if queue is self._urgent else self._partial_from) - self._level
             if missing > _ROUNDING:
                 self._timer = loop.call_later(missing / self._rate, self._grant)
                 return

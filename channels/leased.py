@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from channels.budget import RESERVED_FOR_URGENT, Limit, OwnLimit
+from channels.budget import LONGEST_WAIT, RESERVED_FOR_URGENT, Limit, OwnLimit
 from conversation.outbound import DeliveryDelayedError
 from conversation.stores.permits import Bucket, Permits
 from conversation.stores.port import StoreUnavailableError
@@ -33,11 +33,15 @@ HELD_FOR = 1.0
 """Seconds for which a permit that nobody waits for may still be used here. Meanwhile the bucket refills, so the
 platform may see as much above the burst: a second's worth, where our 95 % of a minute leave three."""
 
-SPARE = 0.25
+SPARE = 0.5
 """Permits leased beyond what waits, as a share of those used in about the last second."""
 
-APART = 0.1
-"""Seconds over which the replicas that wait for a permit spread their questions."""
+MOST_SPARE = 0.05
+"""The most of them, as a share of the burst: what we leave unused of that which the platform takes at once."""
+
+APART, PARTIAL_APART = 0.1, 0.25
+"""Seconds over which replicas that wait for an urgent or a partial permit spread their questions. The longer, the
+more permits one question brings."""
 
 ASK_AGAIN = 1.0
 """Seconds between two questions to a store that is away."""
@@ -106,8 +110,8 @@ class LeasedLimit(Limit):
 
     @override
     async def take(self, *, urgent: bool) -> None:
-        if urgent and (closed := self._closed()) is not None:
-            raise closed
+        if urgent and self._closed_until - (now := asyncio.get_running_loop().time()) > LONGEST_WAIT:
+            raise self._closed(now)
         call = _Call()
         queue = self._urgent if urgent else self._partial
         queue.append(call)
@@ -138,7 +142,7 @@ class LeasedLimit(Limit):
             return False
         if self._use_held(now):
             return True
-        if now < self._urgent_at or await self._ask(1, 0) == 0:
+        if now < self._urgent_at or not await self._ask_for_one():
             return False
         self._count(now)
         return True
@@ -164,19 +168,35 @@ class LeasedLimit(Limit):
         if wait > 0:
             await call.sleep(wait)
         else:
-            spare = int(SPARE * self._recent * math.exp(self._used_at - now))
-            self._hold(await self._ask(len(self._urgent), len(self._partial) + spare))
+            await self._ask_for_all(call)
 
-    async def _ask(self, urgent: int, partial: int) -> int:
-        """How many permits the store grants. A caller that is cancelled waits for the answer, and holds them."""
-        asking = asyncio.create_task(self._lease(urgent, partial), name="permits")
+    async def _ask_for_all(self, call: _Call) -> None:
+        """A call that is cancelled waits for the answer: what it brings is for the others."""
+        asking = asyncio.create_task(self._fetch(), name="permits")
+        asking.add_done_callback(lambda _: call.wake())
         try:
-            return await asyncio.shield(asking)
+            while not asking.done():
+                await call.sleep()  # as those wait who are served before and after it
+        except asyncio.CancelledError:
+            await asking
+            raise
+        asking.result()
+
+    async def _fetch(self) -> None:
+        aged = math.exp(self._used_at - asyncio.get_running_loop().time())
+        spare = round(min(SPARE * self._recent * aged, MOST_SPARE * self._burst))
+        self._hold(await self._lease(len(self._urgent), len(self._partial) + spare))
+
+    async def _ask_for_one(self) -> bool:
+        asking = asyncio.create_task(self._lease(1, 0), name="permit")
+        try:
+            return await asyncio.shield(asking) > 0
         except asyncio.CancelledError:
             self._hold(await asking)
             raise
 
     async def _lease(self, urgent: int, partial: int) -> int:
+        """How many permits the store grants now; none while it is away."""
         loop = asyncio.get_running_loop()
         self._drop_lapsed(loop.time())
         unused, self._unused = self._unused, 0
@@ -187,15 +207,15 @@ class LeasedLimit(Limit):
             return 0
         now = loop.time()
         self._level, self._measured_at = lease.level, now
-        self._urgent_at = now + self._until_level(self._floor(urgent=True))
-        self._partial_at = now + self._until_level(self._floor(urgent=False))
+        self._urgent_at = now + self._until_level(1.0, APART)
+        self._partial_at = now + self._until_level(self._partial_from, PARTIAL_APART)
         if lease.closed > 0:
             self._close_until(now + lease.closed)
         return lease.urgent + lease.partial
 
-    def _until_level(self, floor: float) -> float:
-        missing = floor - self._level
-        return missing / self._rate + random.uniform(0, APART) if missing > 0 else 0.0  # noqa: S311 - no secret
+    def _until_level(self, level: float, apart: float) -> float:
+        missing = level - self._level
+        return missing / self._rate + random.uniform(0, apart) if missing > 0 else 0.0  # noqa: S311 - no secret
 
     def _hold(self, permits: int) -> None:
         until = asyncio.get_running_loop().time() + HELD_FOR
@@ -221,10 +241,11 @@ class LeasedLimit(Limit):
         self._used_at = now
 
     def _close_until(self, until: float) -> None:
+        now = asyncio.get_running_loop().time()
         self._closed_until = max(self._closed_until, until)
-        if (closed := self._closed()) is not None:
+        if self._closed_until - now > LONGEST_WAIT:
             for call in self._urgent:
-                call.error = closed
+                call.error = self._closed(now)
                 call.wake()
 
     def _grant(self) -> None:

@@ -109,7 +109,7 @@ def test_many_replies_share_the_permits_in_turn(make_limit: MakeLimit) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         assert max(shown.values()) - min(shown.values()) <= 1
-        assert abs(sum(shown.values()) - 198) <= 3
+        assert abs(sum(shown.values()) - 198) <= 5
 
     timed(story)
 
