@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -65,6 +66,10 @@ async def compared(steps: Sequence[Step]) -> None:
 
 async def test_only_a_store_that_can_be_shared_counts_for_others(store: Store) -> None:
     assert (store.permits is None) == store.exclusive
+    if store.permits is not None:
+        for chat in range(8):  # in a cluster they are on different nodes
+            bucket = replace(UPDATES, name=f"slack:made-up:chat.postMessage:C{chat}")
+            assert (await store.permits.lease(bucket, urgent=4, partial=9)).partial == 4
 
 
 async def test_the_servers_own_clock_refills_a_bucket() -> None:
