@@ -19,7 +19,7 @@ import contextlib
 import hashlib
 import math
 import random
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 from typing_extensions import override
@@ -31,7 +31,7 @@ from conversation.stores.port import StoreUnavailableError
 
 HELD_FOR = 1.0
 """Seconds for which a permit that nobody waits for may still be used here. Meanwhile the bucket refills, so the
-platform may see as much above the burst: a second's worth, where our 95 % of a minute leave three."""
+platform may see as much above the burst: at most a second's worth, where our 95 % of a minute leave three."""
 
 SPARE = 0.5
 """Permits leased beyond what waits, as a share of those used in about the last second."""
@@ -42,6 +42,9 @@ MOST_SPARE = 0.05
 APART, PARTIAL_APART = 0.1, 0.25
 """Seconds over which replicas that wait for an urgent or a partial permit spread their questions. The longer, the
 more permits one question brings."""
+
+MOST_CHATS = 2_000
+"""Chats whose limits are remembered, for one bot."""
 
 ASK_AGAIN = 1.0
 """Seconds between two questions to a store that is away."""
@@ -61,6 +64,25 @@ class Budget:
         return LeasedLimit(
             self.permits, Bucket(f"{self.owner}:{name}", rate, burst, burst * RESERVED_FOR_URGENT)
         )
+
+
+class PerChat:
+    """The limit of each chat under one name. Of those that were not asked for lately some are made anew."""
+
+    def __init__(self, budget: Budget, name: str, rate: float, burst: float) -> None:
+        self._budget = budget
+        self._name = name
+        self._rate, self._burst = rate, burst
+        self._chats: OrderedDict[str, Limit] = OrderedDict()
+
+    def of(self, chat: str) -> Limit:
+        limit = self._chats.pop(chat, None)
+        if limit is None:
+            limit = self._budget.limit(f"{self._name}:{chat}", self._rate, self._burst)
+        self._chats[chat] = limit
+        if len(self._chats) > MOST_CHATS:
+            self._chats.popitem(last=False)
+        return limit
 
 
 def nameless(secret: str) -> str:

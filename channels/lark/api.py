@@ -6,7 +6,6 @@ code (docs: "通用错误码", "发送消息", CardKit's pages); no error text h
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from enum import Enum
 from typing import TypeVar
 from urllib.parse import quote
@@ -18,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from channels.budget import Limit
 from channels.lark.token import TenantToken
 from channels.lark.verify import LarkCredentials
-from channels.leased import Budget
+from channels.leased import Budget, PerChat
 from conversation import lease
 from conversation.messages import Address
 from conversation.outbound import SEND_TIMEOUT, DeliveryDelayedError, DeliveryRefusedError
@@ -29,8 +28,6 @@ RATE, BURST = 0.95 * 1000 / 60, 0.95 * 50
 
 CHAT_RATE, CHAT_BURST = 0.95 * 5, 4.0
 """Sends a second to one person or group, where all bots share 5 (docs: "发送消息")."""
-
-CHATS_REMEMBERED = 2000
 
 RATE_LIMITED = frozenset({99991400, 11232, 11233, 11247})
 CHAT_RATE_LIMITED = 230020
@@ -155,9 +152,9 @@ class LarkApi:
         self._base = base_url.rstrip("/").removesuffix("/open-apis") + "/open-apis/"
         self._credentials = credentials
         self._token = TenantToken(self._fetch_token)
-        self._budget = Budget("lark" if credentials is None else f"lark:{credentials.app_id}", permits)
-        self._limits = {method: self._budget.limit(method.name.lower(), RATE, BURST) for method in Method}
-        self._chats: OrderedDict[str, Limit] = OrderedDict()
+        budget = Budget("lark" if credentials is None else f"lark:{credentials.app_id}", permits)
+        self._limits = {method: budget.limit(method.name.lower(), RATE, BURST) for method in Method}
+        self._chats = PerChat(budget, "send", CHAT_RATE, CHAT_BURST)
 
     @property
     def content_limit(self) -> Limit:
@@ -173,7 +170,7 @@ class LarkApi:
     async def send(self, to: Address, msg_type: str, content: Body, uuid: str) -> str:
         """Reply to the message, or write into the chat if there is none. Returns the message's id."""
         body: Body = {"msg_type": msg_type, "content": _json(content), "uuid": uuid}
-        limit = self._chat(to.chat)
+        limit = self._chats.of(to.chat)
         await limit.take(urgent=True)
         try:
             if not to.message:
@@ -216,15 +213,6 @@ class LarkApi:
 
     async def close(self) -> None:
         await self._token.close()
-
-    def _chat(self, chat: str) -> Limit:
-        limit = self._chats.pop(chat, None)
-        if limit is None:
-            limit = self._budget.limit(f"send:{chat}", CHAT_RATE, CHAT_BURST)
-        self._chats[chat] = limit
-        if len(self._chats) > CHATS_REMEMBERED:
-            self._chats.popitem(last=False)
-        return limit
 
     async def _fetch_token(self) -> tuple[str, float]:
         if self._credentials is None:

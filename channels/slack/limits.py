@@ -9,14 +9,13 @@ from __future__ import annotations
 from weakref import WeakSet
 
 from channels.budget import Limit
-from channels.leased import Budget
+from channels.leased import Budget, PerChat
 
 _SHARE = 0.95
 _POSTS_PER_MINUTE = 300
 """Over a workspace; docs: "several hundred messages per minute", with generous bursts."""
 _POST_BURST = 100
 _CHAT_BURST = 4
-_MOST_CHATS = 2_000
 
 
 class Slot:
@@ -60,10 +59,9 @@ class Limits:
         self.history = per_minute("conversations.history", 50)
         self.session_status = per_minute("agents.sessions.setStatus", 50)
         self._posts = per_minute("chat.postMessage", _POSTS_PER_MINUTE, _POST_BURST)
-        self._budget = budget
+        self._posts_by_chat = PerChat(budget, "chat.postMessage", _SHARE, _CHAT_BURST)
         self.updated_parts: WeakSet[object] = WeakSet()
         """Messages that grow by ``update``, which share its budget."""
-        self._posts_by_chat: dict[str, Limit] = {}
         self._slots: WeakSet[Slot] = WeakSet()
 
     @property
@@ -91,12 +89,7 @@ class Limits:
 
         Returns the chat's: it is the one that Slack means with a 429.
         """
-        limit = self._posts_by_chat.pop(chat, None)
-        if limit is None:
-            limit = self._budget.limit(f"chat.postMessage:{chat}", _SHARE, _CHAT_BURST)
-        self._posts_by_chat[chat] = limit
-        if len(self._posts_by_chat) > _MOST_CHATS:
-            del self._posts_by_chat[next(iter(self._posts_by_chat))]
+        limit = self._posts_by_chat.of(chat)
         await limit.take(urgent=True)
         await self._posts.take(urgent=True)
         return limit

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from channels.budget import RESERVED_FOR_URGENT, Limit
-from channels.leased import APART, ASK_AGAIN, HELD_FOR, Budget, nameless
+from channels.leased import APART, ASK_AGAIN, HELD_FOR, MOST_CHATS, Budget, PerChat, nameless
 from conversation.outbound import DeliveryDelayedError
 from tests import virtual_time
 from tests.conversation.stores.shared_permits import SharedPermits
@@ -258,3 +258,12 @@ def test_the_interval_stretches_with_what_other_replicas_use() -> None:
 def test_a_name_does_not_tell_the_token() -> None:
     assert "made-up" not in nameless("xoxb-made-up")
     assert nameless("xoxb-made-up") == nameless("xoxb-made-up") != nameless("xoxb-other")
+
+
+def test_of_chats_that_were_not_asked_for_lately_some_are_forgotten() -> None:
+    chats = PerChat(Budget(), "chat.postMessage", 1.0, 4.0)
+    first, second = chats.of("C1"), chats.of("C2")
+    for number in range(MOST_CHATS - 1):
+        chats.of(f"D{number}")
+        assert chats.of("C1") is first
+    assert chats.of("C2") is not second
