@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from channels.leased import Budget
 from channels.port import ChannelPolicy, WebhookRequest
 from channels.slack import SlackChannel, limits, outbound, post, stream
 from conversation.messages import InboundMessage
@@ -451,7 +452,7 @@ async def test_a_late_edit_over_a_finished_answer_is_written_over(
     live = await later.resume(part, desk.refs["p0"])
     await live.close("Of the new process")
     stale = post.Message(part.to.chat, desk.answer(part).ts, part.id, part.to.thread)
-    await post.PostedPart(desk.channel._api, limits.Limits(), stale, None).show("Of the old pro")
+    await post.PostedPart(desk.channel._api, limits.Limits(Budget()), stale, None).show("Of the old pro")
     await later.repair([ShownPart(part, desk.refs["p0"], "Of the new process")], ())
     assert [text for _, text in desk.answer(part).history][-2:] == ["Of the old pro", "Of the new process"]
 
