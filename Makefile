@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format serve bench lock clean
+.PHONY: demo test lint format serve bench chaos lock clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/turnkeeper demo
@@ -27,6 +27,10 @@ serve: $(VENV)/.runtime
 
 bench: $(VENV)/.dev
 	$(BIN)/pytest tests/benchmarks -s -q -n 0 --benchmarks
+
+# Replicas under load while something breaks every second or two: make chaos STORE=redis WORKERS=3 SECONDS=600 SEED=7
+chaos: $(VENV)/.dev
+	$(BIN)/python -m tests.chaos $(if $(STORE),--store $(STORE)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 # The environment. Made without ensurepip, which Debian ships apart; pip itself installs into it from outside.
 $(VENV)/.made:

@@ -156,7 +156,7 @@ async def town(
         )
         addresses = Addresses(slack.api_base_url, lark.api_base_url, standin.base_url)
         process = await stack.enter_async_context(GatewayProcess(folder, credentials, addresses))
-        _reconfigure(folder / "turnkeeper.yaml", settings or {})
+        reconfigure(folder / "turnkeeper.yaml", settings or {})
         slack.add_channel("C1")
         slack.add_channel("D1", "im")
         whole = Town(slack, lark, standin, process, folder)
@@ -165,7 +165,7 @@ async def town(
             folder_of_its_own.mkdir()
             other = GatewayProcess(folder_of_its_own, credentials, addresses)
             whole.others.append(await stack.enter_async_context(other))
-            _reconfigure(folder_of_its_own / "turnkeeper.yaml", settings or {})
+            reconfigure(folder_of_its_own / "turnkeeper.yaml", settings or {})
         if start:
             await asyncio.gather(*[one.start() for one in (process, *whole.others)])
         yield whole
@@ -175,7 +175,8 @@ async def town(
         assert not complaints, complaints
 
 
-def _reconfigure(path: Path, changes: dict[str, object]) -> None:
+def reconfigure(path: Path, changes: dict[str, object]) -> None:
+    """Change sections of a configuration file, as ``town`` says."""
     written = yaml.safe_load(path.read_text(encoding="utf-8"))
     for section, change in changes.items():
         if section in ("bots", "agents"):

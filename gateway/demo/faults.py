@@ -26,14 +26,19 @@ class Fault:
 
 
 class Hold:
-    """Holds back all calls of one method while its ``async with`` lasts or until ``release()``."""
+    """Holds back the calls of one method while its ``async with`` lasts or until ``release()``.
 
-    def __init__(self, holds: dict[str, list[Hold]], method: str) -> None:
+    ``callers``: the address that each of them came from.
+    """
+
+    def __init__(self, holds: dict[str, list[Hold]], method: str, most: float) -> None:
         self._holds = holds
         self._method = method
+        self._most = most
         self._reached = asyncio.Event()
         self._released = asyncio.Event()
         self.waiting = 0
+        self.callers: list[str] = []
 
     async def __aenter__(self) -> Self:
         self._holds[self._method].append(self)
@@ -51,16 +56,22 @@ class Hold:
     def release(self) -> None:
         """Let the held calls go on, and hold no further ones."""
         self._released.set()
-        if self in self._holds[self._method]:
-            self._holds[self._method].remove(self)
+        self._catch_no_more()
 
-    async def pass_through(self) -> None:
+    async def pass_through(self, caller: str) -> None:
         self.waiting += 1
+        self.callers.append(caller)
+        if len(self.callers) >= self._most:
+            self._catch_no_more()
         self._reached.set()
         try:
             await self._released.wait()
         finally:
             self.waiting -= 1
+
+    def _catch_no_more(self) -> None:
+        if self in self._holds[self._method]:
+            self._holds[self._method].remove(self)
 
 
 class Faults:
@@ -77,13 +88,13 @@ class Faults:
         planned = self._planned[method]
         return planned.popleft() if planned else None
 
-    def hold(self, method: str) -> Hold:
-        return Hold(self._holds, method)
+    def hold(self, method: str, most: float) -> Hold:
+        return Hold(self._holds, method, most)
 
-    async def held(self, method: str) -> None:
-        """Return when nobody holds this method back any more."""
+    async def held(self, method: str, caller: str) -> None:
+        """Return when nobody holds this call of the method back any more."""
         while holds := self._holds[method]:
-            await holds[0].pass_through()
+            await holds[0].pass_through(caller)
 
     def release_all(self) -> None:
         for holds in self._holds.values():

@@ -72,6 +72,11 @@ class GatewayProcess:
         self._process: asyncio.subprocess.Process | None = None
 
     @property
+    def url(self) -> str:
+        """``http://127.0.0.1:port``, without a slash at the end."""
+        return self._url
+
+    @property
     def slack_webhook(self) -> str:
         return f"{self._url}/webhooks/slack/helpdesk"
 

@@ -19,6 +19,7 @@ from aiohttp import web
 from pydantic import ValidationError
 from typing_extensions import override
 
+from gateway.demo import people
 from gateway.demo.faults import Fault
 from gateway.demo.lark_calls import Body
 from gateway.demo.lark_cardkit import LarkApi
@@ -55,6 +56,7 @@ class LarkStandin(LarkApi):
         seed: int = 1,
         port: int = 0,
         latency: float = LATENCY,
+        route: people.Route = people.straight,
     ) -> None:
         whole = Tenant(tenant, app_id, bot_open_id, encrypt_key, verification_token, clock)
         super().__init__(whole, app_secret, random.Random(seed), port=port, latency=latency)
@@ -64,6 +66,7 @@ class LarkStandin(LarkApi):
             redeliver_within=redeliver_within,
             complain=self.complain,
             chance=self._chance,
+            route=route,
         )
         self._quotas: dict[str, Quota] = defaultdict(lambda: Quota(Bucket(50, 50), Bucket(1000, 1000 / 60)))
 
@@ -233,12 +236,12 @@ class LarkStandin(LarkApi):
             self.complain(
                 f"{name} was called {refusal.retry_after} s before its x-ogw-ratelimit-reset was over"
             )
-        self.refusals.append(f"{name}: 429")
+        self.refuse(f"{name}: 429")
         return _rate_limited(refusal.retry_after, code)
 
     def _refused(self, method: str, target: str, error: LarkError) -> web.Response:
         sentence = f"{method} on {target or '-'}: {error.code} {error.message}"
-        self.refusals.append(sentence)
+        self.refuse(sentence)
         if error.fault:
             self.complain(sentence)
         return _error(error.code, error.message)

@@ -71,6 +71,15 @@ class Letter:
     sealed: Callable[[int, str], tuple[dict[str, str], bytes]]
 
 
+Route = Callable[[str], str]
+"""Where an attempt goes: what stands in front of several gateways gives each the address of one of them."""
+
+
+def straight(url: str) -> str:
+    """To where the letter is addressed."""
+    return url
+
+
 class Postman:
     """Delivers letters. ``redeliver_within``: the seconds in which the extra duplicate of each event comes."""
 
@@ -82,12 +91,14 @@ class Postman:
         redeliver_within: tuple[float, float],
         complain: Callable[[str], None],
         chance: random.Random,
+        route: Route = straight,
     ) -> None:
         self._retry_delays = tuple(retry_delays)
         self._redeliver = redeliver
         self._redeliver_within = redeliver_within
         self._complain = complain
         self._chance = chance
+        self._route = route
         self._session: aiohttp.ClientSession | None = None
         self._later: set[asyncio.Task[None]] = set()
 
@@ -136,7 +147,7 @@ class Postman:
         headers, body = letter.sealed(attempt, reason)
         at = time.time()
         started = time.perf_counter()
-        status, admission, _ = await self.post(letter.url, headers, body)
+        status, admission, _ = await self.post(self._route(letter.url), headers, body)
         took = time.perf_counter() - started
         if took >= ACK_DEADLINE - TIMER_SLACK:
             self._complain(

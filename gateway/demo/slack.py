@@ -17,7 +17,7 @@ from aiohttp import web
 from typing_extensions import override
 
 from gateway.demo.faults import Fault
-from gateway.demo.people import Delivery, Letter, Postman, Said
+from gateway.demo.people import Delivery, Letter, Postman, Route, Said, straight
 from gateway.demo.ratelimit import Bucket, Quota
 from gateway.demo.slack_api import METHODS, Room, SlackApi
 from gateway.demo.slack_events import (
@@ -58,6 +58,7 @@ class SlackStandin(SlackApi):
         seed: int = 1,
         port: int = 0,
         latency: float = LATENCY,
+        route: Route = straight,
     ) -> None:
         workspace = Workspace(team, app_id, bot_user, bot_id, signing_secret, clock)
         super().__init__(workspace, port=port, latency=latency)
@@ -71,6 +72,7 @@ class SlackStandin(SlackApi):
             redeliver_within=redeliver_within,
             complain=self.complain,
             chance=self._chance,
+            route=route,
         )
         self._quotas: dict[str, Quota] = defaultdict(lambda: Quota(Bucket(5, 1)))
         for method, a_minute in TIERS.items():
@@ -224,7 +226,7 @@ class SlackStandin(SlackApi):
             self.complain(f"{name} was called again and again while it was rate limited")
         elif refusal.early:
             self.complain(f"{name} was called {refusal.retry_after} s before its Retry-After was over")
-        self.refusals.append(f"{name}: 429")
+        self.refuse(f"{name}: 429")
         return web.json_response(
             {"ok": False, "error": "ratelimited"},
             status=429,
@@ -234,7 +236,7 @@ class SlackStandin(SlackApi):
     def _refused(self, method: str, raw: Json, error: SlackError) -> web.Response:
         target = raw.get("ts", raw.get("thread_ts", ""))
         sentence = f"{method} on {raw.get('channel', '?')}/{target}: {error.code}"
-        self.refusals.append(sentence)
+        self.refuse(sentence)
         if error.fault:
             self.complain(sentence)
         return web.json_response({"ok": False, "error": error.code})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -52,6 +53,15 @@ class Shown:
     reactions: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a platform's method. ``caller`` is the address that it came from; ``arrived_at`` as in Shown."""
+
+    method: str
+    caller: str
+    arrived_at: float
+
+
 class StandIn(ABC):
     """A small server on the loopback interface, alive within ``async with``."""
 
@@ -61,6 +71,9 @@ class StandIn(ABC):
         self.refusals: list[str] = []
         self.calls: dict[str, int] = defaultdict(int)
         self.on_change: Callable[[Shown], None] | None = None
+        self.on_refusal: Callable[[str], None] | None = None
+        self.serving: Call | None = None
+        """The call whose effect is happening, as seen from ``on_change`` and ``on_refusal``."""
         self._port = port
         self._latency = latency
         self._faults = Faults()
@@ -112,32 +125,46 @@ class StandIn(ABC):
         """
         self._faults.plan(method, Fault(how, status, error, retry_after), times)
 
-    def hold(self, method: str) -> Hold:
-        """Hold back the calls of a method: ``async with standin.hold(m) as hold: await hold.reached()``."""
-        return self._faults.hold(method)
+    def hold(self, method: str, *, most: float = math.inf) -> Hold:
+        """Hold back a method: ``async with standin.hold(m) as hold: await hold.reached()``. ``most``: calls."""
+        return self._faults.hold(method, most)
 
     def complain(self, sentence: str) -> None:
         self.complaints.append(sentence)
+
+    def refuse(self, sentence: str) -> None:
+        """Take note of a call that was refused, for whatever reason."""
+        self.refusals.append(sentence)
+        if self.on_refusal is not None:
+            self.on_refusal(sentence)
 
     async def perform(
         self, method: str, request: web.Request, effect: Callable[[], web.StreamResponse]
     ) -> web.StreamResponse:
         """Run a method's effect with whatever a test has planned for it."""
         self.calls[method] += 1
+        call = Call(method, request.remote or "", self.clock())
         if self._latency:
             await asyncio.sleep(self._latency)
-        await self._faults.held(method)
+        await self._faults.held(method, call.caller)
         fault = self._faults.next_for(method)
         if fault is None:
-            return effect()
+            return self._take_effect(call, effect)
         if fault.how == "timeout_before_effect":
             return await self.hang(request)
         if fault.how == "drop_before_effect":
             return self.drop(request)
         if fault.how is None:
             return self.answer_fault(fault)
-        effect()
+        self._take_effect(call, effect)
         return await self.hang(request) if fault.how == "timeout_after_effect" else self.drop(request)
+
+    def _take_effect(self, call: Call, effect: Callable[[], web.StreamResponse]) -> web.StreamResponse:
+        self.serving = call
+        try:
+            return effect()
+        finally:
+            self.serving = None
 
     def answer_fault(self, fault: Fault) -> web.Response:
         """The platform's answer for a planned fault without silence."""
