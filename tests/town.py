@@ -6,12 +6,14 @@ What the stand-ins saw is what is judged: nothing is asked of the gateway's insi
 from __future__ import annotations
 
 import asyncio
+import resource
 import sys
 from asyncio.subprocess import PIPE, STDOUT
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -23,6 +25,7 @@ from gateway.demo.model import Message, ModelStandin, Reply
 from gateway.demo.people import Said
 from gateway.demo.slack import SlackStandin
 from gateway.demo.standin import Shown
+from tests.proxy import Proxy
 from tests.waiting import until
 
 Script = Callable[[list[Message]], Reply]
@@ -36,19 +39,26 @@ class Town:
     gateway: GatewayProcess
     folder: Path
     others: list[GatewayProcess] = field(default_factory=list)
+    networks: dict[str, Proxy] = field(default_factory=dict)
+    """What lies between the first gateway and ``slack``, ``lark``, ``model``, ``store`` (if it is a server), and
+    between the platforms and its ``webhooks``; empty unless ``proxied``."""
 
     async def mention(
         self, text: str, *, channel: str = "C1", thread: str | None = None, user: str = "U1"
     ) -> Said:
         return await self.slack.say(
-            self.gateway.slack_webhook, channel=channel, user=user, text=text, thread_ts=thread
+            self._webhook(self.gateway.slack_webhook), channel=channel, user=user, text=text, thread_ts=thread
         )
 
     async def slack_dm(self, text: str, *, channel: str = "D1") -> Said:
-        return await self.slack.say(self.gateway.slack_webhook, channel=channel, user="U1", text=text)
+        return await self.slack.say(
+            self._webhook(self.gateway.slack_webhook), channel=channel, user="U1", text=text
+        )
 
     async def lark_dm(self, text: str, *, chat: str = "oc_1") -> Said:
-        return await self.lark.say(self.gateway.lark_webhook, chat=chat, user=f"ou_{chat}", text=text)
+        return await self.lark.say(
+            self._webhook(self.gateway.lark_webhook), chat=chat, user=f"ou_{chat}", text=text
+        )
 
     def faults(
         self, said: Sequence[Said], shown: Sequence[Shown], expected: Sequence[str] | None = None
@@ -74,6 +84,16 @@ class Town:
     def held(self, platform: str, method: str) -> Hold:
         """Holds back a platform's method: the calls take effect when the context ends."""
         return (self.lark if platform == "lark" else self.slack).hold(method)
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """No file of the gateway may grow within this context: the kernel itself refuses its writes."""
+        _, hard = resource.prlimit(self.gateway.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.gateway.pid, resource.RLIMIT_FSIZE, (1, hard))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.gateway.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, hard))
 
     @asynccontextmanager
     async def bombarded(self, *, chats: int) -> AsyncIterator[list[Said]]:
@@ -103,6 +123,10 @@ class Town:
         assert process.returncode == 1
         return output.decode()
 
+    def _webhook(self, url: str) -> str:
+        way = self.networks.get("webhooks")
+        return url if way is None else f"http://127.0.0.1:{way.port}{urlsplit(url).path}"
+
     @property
     def complaints(self) -> list[str]:
         return [*self.slack.complaints, *self.lark.complaints, *self.model.complaints]
@@ -120,12 +144,14 @@ async def town(
     first_token_after: float = 0.2,
     tokens_per_second: float = 50.0,
     words: int = 60,
+    proxied: bool = False,
 ) -> AsyncIterator[Town]:
     """Everything running, with so many ``replicas`` of the gateway.
 
     ``settings`` replaces top-level sections of the configuration; ``bots`` and ``agents`` are merged into each
-    bot and agent. At the end no platform may have complained; ``frozen``: but for a gateway that will be
-    stopped by a signal, which acknowledges nothing meanwhile.
+    bot and agent. ``proxied``: the first gateway's ways in and out can be made bad, see ``Town.networks``. At the
+    end no platform may have complained; ``frozen``: but for a gateway that will be stopped by a signal, which
+    acknowledges nothing meanwhile.
     """
     credentials = Credentials()
     async with AsyncExitStack() as stack:
@@ -155,11 +181,25 @@ async def town(
             )
         )
         addresses = Addresses(slack.api_base_url, lark.api_base_url, standin.base_url)
-        process = await stack.enter_async_context(GatewayProcess(folder, credentials, addresses))
-        reconfigure(folder / "turnkeeper.yaml", settings or {})
+        networks: dict[str, Proxy] = {}
+        own_settings, own_addresses = settings or {}, addresses
+        if proxied:
+            networks = await _networks(stack, addresses, own_settings)
+            own_addresses = Addresses(
+                f"http://127.0.0.1:{networks['slack'].port}/api/",
+                f"http://127.0.0.1:{networks['lark'].port}",
+                f"http://127.0.0.1:{networks['model'].port}/v1",
+            )
+            own_settings = _through(networks, own_settings)
+        process = await stack.enter_async_context(GatewayProcess(folder, credentials, own_addresses))
+        if proxied:
+            port = urlsplit(process.url).port
+            assert port is not None
+            networks["webhooks"] = await stack.enter_async_context(Proxy(port))
+        reconfigure(folder / "turnkeeper.yaml", own_settings)
         slack.add_channel("C1")
         slack.add_channel("D1", "im")
-        whole = Town(slack, lark, standin, process, folder)
+        whole = Town(slack, lark, standin, process, folder, networks=networks)
         for number in range(2, replicas + 1):
             folder_of_its_own = folder / f"replica{number}"
             folder_of_its_own.mkdir()
@@ -173,6 +213,30 @@ async def town(
         await lark.settle()
         complaints = [one for one in whole.complaints if not (frozen and "not acknowledged" in one)]
         assert not complaints, complaints
+
+
+async def _networks(
+    stack: AsyncExitStack, addresses: Addresses, settings: dict[str, object]
+) -> dict[str, Proxy]:
+    """A proxy before each server that the first gateway calls."""
+    targets = {"slack": addresses.slack, "lark": addresses.lark, "model": addresses.model}
+    match settings.get("store"):
+        case {"url": str(url)} if url.startswith("redis://"):
+            targets["store"] = url
+    found: dict[str, Proxy] = {}
+    for name, url in targets.items():
+        port = urlsplit(url).port
+        assert port is not None
+        found[name] = await stack.enter_async_context(Proxy(port))
+    return found
+
+
+def _through(networks: dict[str, Proxy], settings: dict[str, object]) -> dict[str, object]:
+    match settings.get("store"):
+        case {"url": _, **others} if "store" in networks:
+            return {**settings, "store": {"url": f"redis://127.0.0.1:{networks['store'].port}", **others}}
+        case _:
+            return settings
 
 
 def reconfigure(path: Path, changes: dict[str, object]) -> None:

@@ -44,13 +44,13 @@ _WEIGHTS: dict[StoreName, dict[Kind, int]] = {
         "hold a call and kill its sender": 1,
         "hold a call and freeze its sender": 1,
     },
-    "sqlite": {
-        "kill": 5,
+    "sqlite": {  # where every kill cuts off everything, and the fourth of a turn ends it
+        "kill": 3,
         "freeze": 2,
         "freeze past the lease": 1,
         "platform network": 4,
         "hold a call": 2,
-        "hold a call and kill its sender": 3,
+        "hold a call and kill its sender": 2,
     },
 }
 

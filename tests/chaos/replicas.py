@@ -20,8 +20,8 @@ from gateway.demo.lark import LarkStandin
 from gateway.demo.model import ModelStandin
 from gateway.demo.slack import SlackStandin
 from tests.chaos.history import History
-from tests.chaos.proxy import Proxy
 from tests.chaos.stores import ChaosStore
+from tests.proxy import Proxy
 from tests.town import reconfigure
 
 BALANCER = "http://balancer"

@@ -13,9 +13,9 @@ from gateway.demo.lark import LarkStandin
 from gateway.demo.slack import SlackStandin
 from tests.chaos.history import History
 from tests.chaos.plan import Plan, Strike, strikes
-from tests.chaos.proxy import Network
 from tests.chaos.replicas import START_AGAIN_AFTER, Replica
 from tests.chaos.stores import ChaosStore
+from tests.proxy import Network
 
 LEASE = 15.0
 PROMOTIONS_APART = 12.0

@@ -6,15 +6,20 @@ mended (Slack). A second one, asked for after its successor's first, means that 
 
 from __future__ import annotations
 
+import itertools
 import statistics
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway.demo.judge import letters
 from tests.chaos.watch import Change
 
 BEING_WRITTEN = 5.0
 """Seconds without a visible change after which a reply is not taken for one that its process was writing."""
+
+HANDED_BACK_AFTER = 8.0
+"""Seconds within which no conversation goes to another process and back: a lease is longer, and so are two
+put-backs."""
 
 
 @dataclass(slots=True)
@@ -26,45 +31,47 @@ class StaleWrites:
     owners: list[str] = field(default_factory=list)
 
 
-def stale_writes(changes: Mapping[tuple[str, str], Sequence[Change]], wrong: Collection[str]) -> StaleWrites:
-    """``wrong``: the ids of the messages whose final text is not right."""
+def stale_writes(
+    changes: Mapping[tuple[str, str], Sequence[Change]], misfits: Collection[str]
+) -> StaleWrites:
+    """``misfits``: the ids of the messages whose final text is not right."""
     found = StaleWrites()
     for (platform, ts), written in changes.items():
-        stale = _stale(written)
+        between = _between_successors(written)
+        stale = {*_overtaken(written), *between}
         found.accepted += len(stale)
-        found.repaired += 0 if ts in wrong else len(stale)
-        for writer in {change.writer for change in stale}:
-            again = [change for change in stale if change.writer == writer]
-            if len(again) > 1:
-                found.owners.append(
-                    f"{platform} {ts}: {writer} was replaced, and wrote {len(again)} times more"
-                )
+        found.repaired += 0 if ts in misfits else len(stale)
+        for writer, times in Counter(written[index].writer for index in between).items():
+            if times > 1:
+                found.owners.append(f"{platform} {ts}: {writer} was replaced, and wrote {times} times more")
     return found
 
 
-def _stale(written: Sequence[Change]) -> list[Change]:
-    """The writes of one who wrote before, between the first and the last of somebody who came later."""
-    stale: list[Change] = []
+def _overtaken(written: Sequence[Change]) -> list[int]:
+    """Writes that took effect after one that was asked for later."""
+    newest = itertools.accumulate((change.asked_at for change in written), max)
+    return [
+        index for index, (change, at) in enumerate(zip(written, newest, strict=True)) if change.asked_at < at
+    ]
+
+
+def _between_successors(written: Sequence[Change]) -> list[int]:
+    """Writes that somebody asked for between two of a successor, who went on without a pause."""
+    found: list[int] = []
     writers = list(dict.fromkeys(change.writer for change in written))
-    for number, writer in enumerate(writers):
-        later = [index for index, change in enumerate(written) if change.writer in writers[number + 1 :]]
-        if not later:
-            continue
-        first, last = min(later), max(later)
-        stale += [
-            change
-            for index, change in enumerate(written)
-            if change.writer == writer
-            and first < index
-            and (index < last or _shortens(written[index - 1], change))
-        ]
-    return stale
-
-
-def _shortens(before: Change, after: Change) -> bool:
-    """An older text of the same message, shown over a newer one that was complete."""
-    older, newer = letters(after.text), letters(before.text)
-    return len(older) < len(newer) and newer.startswith(older) and not before.streaming
+    for index, change in enumerate(written):
+        successors = writers[writers.index(change.writer) + 1 :]
+        before = next((one for one in written[index::-1] if one.writer in successors), None)
+        after = next((one for one in written[index:] if one.writer in successors), None)
+        if (
+            before is not None
+            and after is not None
+            and before.writer == after.writer
+            and before.at < change.asked_at
+            and after.at - before.at < HANDED_BACK_AFTER
+        ):
+            found.append(index)
+    return found
 
 
 def felt(

@@ -5,56 +5,18 @@ Judged by what the stand-ins show a person; a real Valkey, real processes.
 
 from __future__ import annotations
 
-import asyncio
 import signal
-import time
 from pathlib import Path
-
-import pytest
 
 from gateway.demo.model import Reply
 from tests.conversation.stores.servers import ServerProcess, fresh_namespace, server, valkey
-from tests.faults.talk import PLATFORMS, replies, script
+from tests.faults.talk import replies, script
 from tests.town import town
 from tests.waiting import until
 
 
 def on_redis(of: ServerProcess | None = None) -> dict[str, object]:
     return {"store": {"url": (of or valkey()).url, "namespace": fresh_namespace()}}
-
-
-@pytest.mark.parametrize("platform", PLATFORMS)
-async def test_killed_while_a_reply_grows_another_replica_finishes_it_in_the_same_message(
-    tmp_path: Path, platform: str
-) -> None:
-    async with town(tmp_path, script=script, tokens_per_second=12, replicas=2, settings=on_redis()) as here:
-        said, look = await PLATFORMS[platform](here)
-        await until(lambda: replies(look) and replies(look)[0].text, 10)
-        (half,) = replies(look)
-        await here.gateway.kill()
-        killed_at = time.time()
-        await here.answered(said, look, within=60)
-        assert replies(look)[0].ts == half.ts
-        assert len(replies(look)) == 2
-        progress = next(at for at, _ in replies(look)[0].history if at > killed_at)
-        assert progress - killed_at <= 25, "from the kill to visible progress"
-
-
-@pytest.mark.parametrize("platform", PLATFORMS)
-async def test_a_frozen_replica_loses_its_turns_and_does_no_harm_when_it_thaws(
-    tmp_path: Path, platform: str
-) -> None:
-    async with town(
-        tmp_path, script=script, tokens_per_second=12, replicas=2, frozen=True, settings=on_redis()
-    ) as here:
-        said, look = await PLATFORMS[platform](here)
-        await until(lambda: replies(look) and replies(look)[0].text, 10)
-        here.gateway.signal(signal.SIGSTOP)
-        await here.answered(said, look, within=60)
-        here.gateway.signal(signal.SIGCONT)
-        await asyncio.sleep(6.0)  # time for whatever the thawed one still means to do
-        assert here.faults(said, look()) == []
-        assert len(replies(look)) == 2
 
 
 async def test_messages_of_one_conversation_to_different_replicas_are_answered_in_one_order(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT
@@ -19,7 +18,7 @@ from conversation.turn import Reason
 from gateway import __version__
 from gateway.cli import main
 from gateway.demo.model import Reply
-from tests.town import Town, town
+from tests.town import town
 from tests.waiting import until
 
 
@@ -123,30 +122,13 @@ async def test_a_disk_that_is_full_is_answered_503_and_nothing_is_lost(tmp_path:
     async with town(tmp_path, script=lambda _: Reply("done"), first_token_after=1.0) as here:
         running = await here.lark_dm("before", chat="oc_0")
         await until(lambda: here.model.calls_made, 5)
-        with _full_disk(here):
+        with here.full_disk():
             refused = await here.lark_dm("meanwhile", chat="oc_1")
             assert refused.statuses[0] == 503
         await here.lark.settle()
         assert refused.accepted, "the platform sent it again"
         await here.answered([running], lambda: here.lark.chat("oc_0"))
         await here.answered([refused], lambda: here.lark.chat("oc_1"))
-
-
-class _full_disk:  # noqa: N801 - reads as a word in a with statement
-    """No file of the gateway may grow within this context."""
-
-    def __init__(self, here: Town) -> None:
-        self._here = here
-
-    def __enter__(self) -> None:
-        self._limit(1)
-
-    def __exit__(self, *_: object) -> None:
-        self._limit(resource.RLIM_INFINITY)
-
-    def _limit(self, size: int) -> None:
-        _, hard = resource.prlimit(self._here.gateway.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(self._here.gateway.pid, resource.RLIMIT_FSIZE, (size, hard))
 
 
 async def test_a_log_that_nobody_reads_stops_no_message(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Literal, Self
@@ -53,6 +55,11 @@ class Proxy:
         return port
 
     @property
+    def connections(self) -> int:
+        """Those that stand."""
+        return len(self._handlers)
+
+    @property
     def network(self) -> Network:
         return self._network
 
@@ -62,7 +69,7 @@ class Proxy:
         self._delay = delay if network == "slow" else 0.0
         if network == "cut":
             for writer in tuple(self._open):
-                writer.transport.abort()
+                _reset(writer)
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -74,6 +81,7 @@ class Proxy:
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with self._kept(writer), contextlib.suppress(OSError):
             if self._network == "cut":
+                _reset(writer)
                 return
             there, back = await asyncio.open_connection(
                 "127.0.0.1", self._target, local_addr=(self.source, 0)
@@ -108,3 +116,10 @@ class Proxy:
                 writer.close()  # a server that ended a connection has said all it will say
             elif writer.can_write_eof():
                 writer.write_eof()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End the connection with a RST, not with the FIN of a server that has nothing more to say."""
+    at_once = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+    writer.transport.abort()
