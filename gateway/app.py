@@ -1,14 +1,15 @@
-"""The HTTP side: every route, in one list."""
+"""The HTTP side: every route, in one list. Those of the API are listed by its subjects, in ``api``."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from conversation.directory import Directory
+from gateway.api import add_api
 from gateway.webhooks import LARGEST_BODY, Webhooks
 
 
-def make_app(webhooks: Webhooks, directory: Directory) -> web.Application:
+def make_app(webhooks: Webhooks, directory: Directory, api: web.Application | None = None) -> web.Application:
     async def live(_: web.Request) -> web.Response:
         return web.Response(text="ok")
 
@@ -25,4 +26,13 @@ def make_app(webhooks: Webhooks, directory: Directory) -> web.Application:
             web.get("/readyz", ready),
         ]
     )
+    if api is not None:
+        add_api(app, api)
+    return app
+
+
+def make_admin_app(api: web.Application) -> web.Application:
+    """What is served where the admin has an address of its own."""
+    app = web.Application()
+    add_api(app, api)
     return app

@@ -11,6 +11,8 @@ import asyncio
 import gc
 import signal
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from aiohttp import web
@@ -35,26 +37,37 @@ async def serve(settings: Settings) -> None:
         background = asyncio.create_task(gateway.background(started), name="background")
         try:
             await _wait(started, background)
-            runner = web.AppRunner(gateway.app, handle_signals=False, access_log=None)
-            await runner.setup()
-            try:
-                site = web.TCPSite(runner, settings.server.host, settings.server.port, backlog=1024)
-                await site.start()
+            async with AsyncExitStack() as sites:
+                server, admin = settings.server, settings.admin.address
+                url = await sites.enter_async_context(_served(gateway.app, server.host, server.port))
+                if gateway.admin is not None and admin is not None:
+                    admin_url = await sites.enter_async_context(_served(gateway.admin, *admin))
+                    _log.info("admin api", url=admin_url)
                 _spare_the_collector()
                 _log.info(
                     "ready",
-                    url=f"http://{settings.server.host}:{_port(runner)}",
+                    url=url,
                     bots=len(gateway.bots),
                     seconds=round(time.perf_counter() - begun, 3),
                 )
                 await _wait(stop, background)
                 await _drain(gateway, hurry, settings.drain)
-            finally:
-                await runner.cleanup()
         finally:
             background.cancel()
             await asyncio.gather(background, return_exceptions=True)
     _log.info("stopped")
+
+
+@asynccontextmanager
+async def _served(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
+    """Listen until the context ends, at the address given. Raises OSError."""
+    runner = web.AppRunner(app, handle_signals=False, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+        yield f"http://{f'[{host}]' if ':' in host else host}:{_port(runner)}"
+    finally:
+        await runner.cleanup()
 
 
 def _spare_the_collector() -> None:

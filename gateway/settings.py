@@ -59,6 +59,14 @@ class Admin(Section):
     listen: ListenAddress | None = None
     token: OptionalSecret = None
 
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port of ``listen``."""
+        if self.listen is None:
+            return None
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
 
 class Store(Section):
     """``username`` to ``ca_file`` are for Redis, apart from the URL; where both have one it is an error."""
@@ -260,12 +268,15 @@ class Settings(Section):
 
     def unsupported(self) -> list[str]:
         """Keys that were set and have no effect in this version, one sentence each."""
-        idle = [f"admin.{key}" for key in sorted(self.admin.model_fields_set)]
+        idle = []
         if self.secrets_key is not None:
             idle.append("secrets_key")
         if "namespace" in self.store.model_fields_set and self.store.kind != "redis":
             idle.append("store.namespace")
-        return [f"{key} has no effect in this version" for key in idle]
+        told = [f"{key} has no effect in this version" for key in idle]
+        if self.admin.listen is not None and self.admin.token is None:
+            told.append("admin.listen has no effect without admin.token")
+        return told
 
 
 # What may stand where, as pydantic names the place of an error (a bot's channel is a step of its path).

@@ -20,6 +20,7 @@ from conversation.busy import Limits
 from conversation.clock import Clock, SystemClock
 from conversation.directory import Directory
 from conversation.executor import Executor
+from conversation.messages import InboundMessage
 from conversation.notices import Notices
 from conversation.providers.echo import EchoProvider
 from conversation.providers.openai import OpenAIProvider
@@ -27,10 +28,12 @@ from conversation.providers.port import Provider
 from conversation.repairs import Repairs
 from conversation.stores.memory import MemoryStore
 from conversation.stores.permits import Permits
-from conversation.stores.port import Store, StoreUnavailableError
+from conversation.stores.port import Admission, Store, StoreUnavailableError
 from conversation.stores.sqlite import SqliteStore
 from gateway import settings as configured
-from gateway.app import make_app
+from gateway.api import make_api
+from gateway.app import make_admin_app, make_app
+from gateway.dead_letters import DeadLetters
 from gateway.settings import Settings
 from gateway.webhooks import HostedBot, Webhooks
 
@@ -39,9 +42,13 @@ LARK_HOSTS = {"feishu": "https://open.feishu.cn", "lark": "https://open.larksuit
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What runs. ``background`` is to be run, and ``started`` awaited, before ``app`` is served."""
+    """What runs. ``background`` is to be run, and ``started`` awaited, before ``app`` is served.
+
+    ``admin`` is to be served at ``admin.listen``; None where that is not set, or the API is off.
+    """
 
     app: web.Application
+    admin: web.Application | None
     store: Store
     directory: Directory
     notices: Notices
@@ -88,8 +95,22 @@ async def build(
         routes: dict[tuple[str, str], HostedBot] = {
             (bot.channel, bot.id): one for bot, one in zip(settings.bots, hosted, strict=True)
         }
-        app = make_app(Webhooks(routes, directory, notices, clock), directory)
-        yield Gateway(app, store, directory, notices, Repairs(bots, store.turns), hosted)
+        api = _api(settings, store, directory)
+        apart = settings.admin.listen is not None
+        app = make_app(Webhooks(routes, directory, notices, clock), directory, None if apart else api)
+        admin = make_admin_app(api) if apart and api is not None else None
+        yield Gateway(app, admin, store, directory, notices, Repairs(bots, store.turns), hosted)
+
+
+def _api(settings: Settings, store: Store, directory: Directory) -> web.Application | None:
+    token = _plain(settings.admin.token)
+    if not token:
+        return None
+
+    async def admit(message: InboundMessage, limits: Limits) -> Admission:
+        return await directory.admit(message, limits=limits)
+
+    return make_api(token, letters=DeadLetters(store.turns, admit, limits_of_bots(settings)))
 
 
 def make_store(settings: Settings, clock: Clock) -> Store:
@@ -192,13 +213,25 @@ def _host(
         external_users=bot.external_users == "allow",
         max_age=bot.max_age,
     )
-    limits = Limits(
+    when_busy = "queue" if bot.when_busy == "reject" else bot.when_busy
+    return HostedBot(Bot(bot.id, agent, channel.outbound, gates, _limits(bot, settings), when_busy), channel)
+
+
+def limits_of_bots(settings: Settings) -> dict[tuple[str, str], Limits]:
+    """Of the bots that can answer, by channel and id."""
+    return {
+        (bot.channel, bot.id): _limits(bot, settings)
+        for bot in settings.bots
+        if bot.enabled and bot.credentials is not None
+    }
+
+
+def _limits(bot: configured.SlackBot | configured.LarkBot, settings: Settings) -> Limits:
+    return Limits(
         queued=0 if bot.when_busy == "reject" else settings.limits.max_queued,
         replies=bot.max_replies or 0,
         per_person=settings.limits.max_replies_per_user,
     )
-    when_busy = "queue" if bot.when_busy == "reject" else bot.when_busy
-    return HostedBot(Bot(bot.id, agent, channel.outbound, gates, limits, when_busy), channel)
 
 
 def _provider(agent: configured.Agent, http: aiohttp.ClientSession) -> Provider:
