@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Callable, Sequence
 
@@ -21,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return demo.run(chaos=options.chaos)
         case "check":
             return _with_settings(options.config, lambda settings: _check(settings, live=options.live))
+        case "dead-letters":
+            return _with_settings(options.config, lambda settings: _dead_letters(settings, options))
         case _:
             return _with_settings(options.config, _serve)
 
@@ -39,11 +42,28 @@ def _parser() -> argparse.ArgumentParser:
         "check", parents=[config], help="validate the configuration and ask store, platforms and models once"
     )
     check.add_argument("--live", action="store_true", help="also ask each model itself one short question")
+    _add_dead_letters(commands.add_parser("dead-letters", help="messages that could not be answered"), config)
     demo = commands.add_parser("demo", help="see the main job working, without any account")
     demo.add_argument(
         "--chaos", action="store_true", help="kill the gateway mid-reply and see every message finished"
     )
     return parser
+
+
+def _add_dead_letters(parser: argparse.ArgumentParser, config: argparse.ArgumentParser) -> None:
+    common = argparse.ArgumentParser(add_help=False, parents=[config])
+    common.add_argument(
+        "--url", help="the gateway's address, else as the configuration says, on this machine"
+    )
+    common.add_argument("--json", action="store_true", help="print JSON")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", parents=[common], help="all of them, oldest first, without what was written")
+    for action, does in (
+        ("show", "one of them, with what was written"),
+        ("retry", "queue its messages again, and drop it"),
+        ("drop", "forget it"),
+    ):
+        actions.add_parser(action, parents=[common], help=does).add_argument("id", metavar="ID")
 
 
 def _with_settings(config: str | None, command: Callable[[Settings], int]) -> int:
@@ -96,3 +116,20 @@ def _check(settings: Settings, *, live: bool) -> int:
         return well
 
     return 0 if asyncio.run(ask()) else 1
+
+
+def _dead_letters(settings: Settings, options: argparse.Namespace) -> int:
+    import structlog  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    from gateway.dead_letters_command import CommandError, Wish, run  # noqa: PLC0415
+
+    # What a store advises when it is opened is for ``serve`` to say.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    wish = Wish(options.action, getattr(options, "id", ""), options.url, options.json)
+    try:
+        asyncio.run(run(settings, wish, Console()))
+    except CommandError as error:
+        sys.stderr.write(f"turnkeeper: {error}\n")
+        return 1
+    return 0
