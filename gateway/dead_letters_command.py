@@ -25,7 +25,7 @@ from gateway.settings import Settings
 from gateway.wiring import limits_of_bots, make_store
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - where such a server is reached
-_COLUMNS = ("id", "at", "bot", "channel", "reason", "readable")
+_COLUMNS = ("id", "at", "bot", "reason", "readable")
 
 
 class CommandError(Exception):
@@ -165,12 +165,12 @@ def _print(console: Console, wish: Wish, result: Result) -> None:
 
 
 def _print_table(console: Console, letters: Sequence[Summary]) -> None:
-    rows = [
-        (one.id, _time(one.at), one.bot, one.channel, one.reason, "yes" if one.readable else "no")
-        for one in letters
-    ]
+    rows = [(one.id, _time(one.at), one.bot, one.reason, "yes" if one.readable else "no") for one in letters]
     if console.is_terminal:
-        table = Table(*_COLUMNS)
+        table = Table(box=None, pad_edge=False, collapse_padding=True)
+        for name in _COLUMNS:
+            # However narrow the terminal, an id is there to be copied.
+            table.add_column(name, overflow="fold", min_width=len(rows[0][0]) if name == "id" else None)
         for row in rows:
             table.add_row(*row)
         console.print(table, highlight=False)

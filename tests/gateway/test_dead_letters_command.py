@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 import sqlite3
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 
 from conversation.clock import SystemClock
-from gateway.dead_letters_command import address_of
+from gateway.dead_letters_command import Wish, address_of, run
 from gateway.demo.model import Message, Reply
 from gateway.wiring import make_store
 from tests.conversation.made_up import message
@@ -78,9 +80,9 @@ async def test_a_letter_is_seen_and_answered_once_after_all(tmp_path: Path) -> N
         await until(lambda: answers(here) == ["An answer to: still there?"], 10, lambda: answers(here))
 
         head, line = (await done("list", folder=tmp_path)).splitlines()
-        assert head.split() == ["id", "at", "bot", "channel", "reason", "readable"]
+        assert head.split() == ["id", "at", "bot", "reason", "readable"]
         assert line.split()[0] == dead
-        assert line.split()[2:] == ["helpdesk", "slack", "delivery_failed", "yes"]
+        assert line.split()[2:] == ["helpdesk", "delivery_failed", "yes"]
         assert "marzipan" not in line
         assert TEXT in await done("show", dead, folder=tmp_path)
         (listed,) = json.loads(await done("list", "--json", folder=tmp_path))
@@ -189,6 +191,10 @@ async def test_with_a_token_and_no_gateway_the_store_is_opened(tmp_path: Path) -
     dead = await die(store.turns, message("\x1b]0;evil\x07 你好 [bold]", bot="gone"))
     await store.close()
     assert dead in await done("list", folder=tmp_path)
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=60)
+    await run(settings, Wish("list"), terminal)
+    assert isinstance(terminal.file, io.StringIO)
+    assert dead in terminal.file.getvalue(), "an id is there to be copied"
     shown = await done("show", dead, folder=tmp_path)
     assert "\N{REPLACEMENT CHARACTER}]0;evil\N{REPLACEMENT CHARACTER} 你好 [bold]" in shown
     assert "\x1b" not in shown, "a terminal obeys nobody's message"
