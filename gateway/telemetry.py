@@ -111,6 +111,8 @@ def without_values(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
             pass
         case error:
             pass
+    while isinstance(error, BaseExceptionGroup):  # the first cause says more than that there were several
+        error = error.exceptions[0]
     if isinstance(error, BaseException):
         frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
         event["exception"] = type(error).__qualname__

@@ -9,8 +9,8 @@ from redis.asyncio.sentinel import MasterNotFoundError
 
 from conversation.stores.port import StoreUnavailableError
 
-FAILURES = (driver.RedisError, driver.RedisClusterException, OSError)
-"""All that the driver raises."""
+FAILURES = (driver.RedisError, driver.RedisClusterException, OSError, RuntimeError)
+"""All that the driver raises. RuntimeError is uvloop's, for a connection that was closed under the driver."""
 
 PERMISSIONS = "+@read +@write +@connection +fcall +function|load +time +spublish +ssubscribe +info +wait"
 """What the user must be allowed, in the words of ACL SETUSER. With a cluster ``+cluster|slots`` too."""
