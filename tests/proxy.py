@@ -111,15 +111,15 @@ class Proxy:
                     await asyncio.sleep(self._delay)
                 writer.write(data)
                 await writer.drain()
-            if answers:
-                await writer.drain()
-                writer.close()  # a server that ended a connection has said all it will say
-            elif writer.can_write_eof():
+            if not answers:
                 writer.write_eof()
+        if answers:
+            writer.close()  # a server that ended a connection, or died, has said all it will say
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
     """End the connection with a RST, not with the FIN of a server that has nothing more to say."""
     at_once = struct.pack("ii", 1, 0)
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+    with contextlib.suppress(OSError):  # it may have ended by itself
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
     writer.transport.abort()

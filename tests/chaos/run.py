@@ -23,7 +23,7 @@ from tests.chaos.stores import ChaosStore, make_store
 from tests.chaos.storm import Storm
 from tests.chaos.verdict import Findings, judge
 from tests.chaos.watch import Watch
-from tests.chaos.writers import felt, middle, stale_writes
+from tests.chaos.writers import Wait, felt, middle, stale_writes
 
 RETRY_DELAYS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Quicker than the platforms' own, and more: a message that nobody takes is no test."""
@@ -46,7 +46,7 @@ class Result:
     history: Path
     faults: dict[str, list[str]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    waits: list[float] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
     must_be_zero = (
@@ -95,8 +95,12 @@ class Result:
             )
         ]
         rows.append(("complaints of the platforms", str(len(self.complaints))))
-        rows.append(("kill to visible progress, p50", f"{middle(self.waits):.1f} s"))
-        rows.append(("kill to visible progress, max", f"{max(self.waits, default=0.0):.1f} s"))
+        waits = [wait.seconds for wait in self.waits]
+        undisturbed = [wait.seconds for wait in self.waits if not wait.disturbed]
+        rows.append(("replies cut off by a kill", str(len(waits))))
+        rows.append(("kill to visible progress, p50", f"{middle(waits):.1f} s"))
+        rows.append(("… max", f"{max(waits, default=0.0):.1f} s"))
+        rows.append(("… max where nothing else was struck", f"{max(undisturbed, default=0.0):.1f} s"))
         return rows
 
 
@@ -232,7 +236,7 @@ def _result(
     result.counts["stale edits repaired"] = stale.repaired
     result.counts["calls rate limited"] = watch.rate_limited
     result.complaints = watch.complaints
-    result.waits = felt(storm.kills, watch.changes)
+    result.waits = felt(storm.kills, watch.changes, storm.strikes)
     return result
 
 

@@ -38,7 +38,9 @@ Fate = Literal["", "kill", "freeze"]
 
 
 class Storm:
-    """``counts``: what was done, by the table's own words. ``kills``: when, and the address of whom."""
+    """``counts``: what was done, by the table's own words. ``kills``: when, and the address of whom; ``strikes``:
+    when anything was done.
+    """
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class Storm:
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.kills: list[tuple[float, str]] = []
+        self.strikes: list[float] = []
         self._plan = plan
         self._replicas = replicas
         self._store = store
@@ -58,7 +61,6 @@ class Storm:
         self._lark = lark
         self._history = history
         self._holds: set[Hold] = set()
-        self._busy: set[str] = set()
         self._store_struck_at = -100.0
 
     async def rage(self, seconds: float) -> None:
@@ -98,7 +100,7 @@ class Storm:
             case "store network":
                 await self._network(victim, "store", strike)
             case "platform network":
-                await self._network(victim, "slack" if strike.victim + strike.luck < 0.5 else "lark", strike)
+                await self._network(victim, _way(strike), strike)
             case "hold a call":
                 await self._hold(strike, "")
             case "hold a call and kill its sender":
@@ -109,7 +111,7 @@ class Storm:
     async def _kill(self, victim: Replica, seconds: float) -> None:
         if not victim.up:
             return
-        self.counts["kills"] += 1
+        self._count("kills")
         self.kills.append((time.time(), victim.address))
         await asyncio.shield(victim.kill())
         await asyncio.sleep(seconds)
@@ -118,7 +120,7 @@ class Storm:
     async def _freeze(self, victim: Replica, seconds: float) -> None:
         if not victim.up or victim.frozen:
             return
-        self.counts["freezes past the lease" if seconds > LEASE else "freezes"] += 1
+        self._count("freezes past the lease" if seconds > LEASE else "freezes")
         victim.freeze()
         await asyncio.sleep(seconds)
         victim.thaw()
@@ -126,7 +128,7 @@ class Storm:
     async def _restart_store(self, seconds: float) -> None:
         if not self._store_due(RESTARTS_APART):
             return
-        self.counts["store restarts"] += 1
+        self._count("store restarts")
         self._history.note("killed", "store", seconds=round(seconds, 1))
         await self._store.restart(seconds)
         self._history.note("ready", "store")
@@ -134,14 +136,18 @@ class Storm:
     async def _promote(self, seconds: float) -> None:
         if not self._store_due(PROMOTIONS_APART):
             return
-        self.counts["promotions"] += 1
+        self._count("promotions")
         self._history.note("killed", "primary", seconds=round(seconds, 1))
         await self._store.promote(seconds)
         self._history.note("ready", "old primary")
 
+    def _count(self, name: str) -> None:
+        self.counts[name] += 1
+        self.strikes.append(time.time())
+
     def _store_due(self, apart: float) -> bool:
         now = asyncio.get_running_loop().time()
-        if "store" in self._busy or now - self._store_struck_at < apart:
+        if now - self._store_struck_at < apart:
             return False
         self._store_struck_at = now
         return True
@@ -152,7 +158,7 @@ class Storm:
             return
         network = _BAD[int(strike.more_luck * len(_BAD))]
         seconds = {"cut": 0.1 + 3 * strike.luck}.get(network, 1 + 9 * strike.luck)
-        self.counts[f"network {network}"] += 1
+        self._count(f"network {network}")
         proxy.become(network, delay=0.2 + strike.luck)
         self._history.note(f"network {network}", victim.name, to=way, seconds=round(seconds, 1))
         await asyncio.sleep(seconds)
@@ -169,7 +175,7 @@ class Storm:
             await hold.reached()
             seconds = 1 + 6 * strike.luck if method in SENDS else 1 + 24 * strike.luck
             sender = next((one for one in self._replicas if one.address == hold.callers[0]), None)
-            self.counts["calls held"] += 1
+            self._count("calls held")
             self._history.note(
                 "held", method, writer=hold.callers[0], seconds=round(seconds, 1), fate=fate or "none"
             )
@@ -181,3 +187,8 @@ class Storm:
                 await asyncio.sleep(seconds)
                 hold.release()
         self._holds.discard(hold)
+
+
+def _way(strike: Strike) -> str:
+    """Luck that decides nothing else decides between the platforms: its third digit."""
+    return "slack" if int(strike.luck * 1000) % 2 else "lark"

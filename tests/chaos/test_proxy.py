@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import time
 from collections.abc import AsyncIterator
 
@@ -99,3 +101,16 @@ async def test_a_half_open_one_carries_what_is_asked_and_not_the_answer(
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(reader.read(1), 0.2)
     writer.close()
+
+
+async def test_a_server_that_dies_is_noticed() -> None:
+    async def die(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        at_once = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(die, "127.0.0.1", 0)
+    async with server, Proxy(server.sockets[0].getsockname()[1]) as proxy:
+        reader, writer = await says(proxy, b"hello\n")
+        assert await asyncio.wait_for(reader.read(), 2) == b""
+        writer.close()

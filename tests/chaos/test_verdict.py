@@ -14,7 +14,7 @@ from tests.chaos.load import Talk, answer_to
 from tests.chaos.plan import Plan, strikes
 from tests.chaos.verdict import _turn_id, judge
 from tests.chaos.watch import Change
-from tests.chaos.writers import felt, stale_writes
+from tests.chaos.writers import Wait, felt, stale_writes
 
 TENANT = "demo-tenant"
 
@@ -183,7 +183,9 @@ def test_who_takes_a_reply_over_may_lose_it_and_get_it_again() -> None:
 
 def test_a_kill_is_felt_until_the_reply_that_it_cut_off_goes_on() -> None:
     written = changes((1, 1, "a", "x"), (18, 18, "b", "xy"))
-    assert felt([(2.0, "a")], written) == [16.0]
+    assert felt([(2.0, "a")], written) == [Wait(16.0, disturbed=False)]
+    assert felt([(2.0, "a")], written, [10.0]) == [Wait(16.0, disturbed=True)]
+    assert felt([(2.0, "a")], written, [2.0, 5.0]) == [Wait(16.0, disturbed=False)]
     assert felt([(2.0, "b"), (12.0, "a")], written) == [], "it was not writing"
 
 

@@ -21,6 +21,15 @@ HANDED_BACK_AFTER = 8.0
 """Seconds within which no conversation goes to another process and back: a lease is longer, and so are two
 put-backs."""
 
+TAKES_OVER_WITHIN = 12.0
+"""Seconds before a reply goes on in which a further strike may have hit those who were about to go on with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    seconds: float
+    disturbed: bool
+
 
 @dataclass(slots=True)
 class StaleWrites:
@@ -75,19 +84,24 @@ def _between_successors(written: Sequence[Change]) -> list[int]:
 
 
 def felt(
-    kills: Sequence[tuple[float, str]], changes: Mapping[tuple[str, str], Sequence[Change]]
-) -> list[float]:
-    """Seconds from each kill (when, whose address) to the next visible change of each reply that it cut off."""
-    waits: list[float] = []
+    kills: Sequence[tuple[float, str]],
+    changes: Mapping[tuple[str, str], Sequence[Change]],
+    strikes: Sequence[float] = (),
+) -> list[Wait]:
+    """From each kill (when, whose address) to the next visible change of each reply that it cut off. ``strikes``:
+    when something else was done.
+    """
+    waits: list[Wait] = []
     for at, address in kills:
         for written in changes.values():
             before = [change for change in written if change.at <= at]
             after = [change for change in written if change.at > at]
             if not before or not after:
                 continue
-            last = before[-1]
+            last, progress = before[-1], after[0].at
             if last.writer == address and at - last.at < BEING_WRITTEN and last.text != written[-1].text:
-                waits.append(after[0].at - at)
+                due = max(at, progress - TAKES_OVER_WITHIN)
+                waits.append(Wait(progress - at, any(due < strike < progress for strike in strikes)))
     return waits
 
 

@@ -16,30 +16,21 @@ from tests.faults.crash import all_of_them, asked, crashing, everywhere, finishe
 from tests.faults.test_crash_with_the_answer import begun
 from tests.waiting import until
 
-REPAIRED_WITHIN = 60.0
+REPAIRED_WITHIN = 30.0
 """Seconds after a late write on Slack."""
 
 
-async def test_a_frozen_replica_loses_its_turns_and_does_no_harm_when_it_thaws(tmp_path: Path) -> None:
-    async with crashing(tmp_path, "redis", tokens_per_second=12, frozen=True) as here:
-        talk = await everywhere(here)
-        await all_of_them(talk, begun)
-        here.gateway.signal(signal.SIGSTOP)
-        await finished(here, talk)
-        here.gateway.signal(signal.SIGCONT)
-        await asyncio.sleep(6.0)  # time for whatever the thawed one still means to do
-        await finished(here, talk)
-
-
 @pytest.mark.xfail(strict=False, reason="an edit that comes late is not mended on Slack yet")
-async def test_an_edit_that_was_under_way_at_the_freeze_is_refused_or_mended(tmp_path: Path) -> None:
+async def test_a_frozen_replica_loses_its_turns_and_the_edits_it_had_under_way_do_no_harm(
+    tmp_path: Path,
+) -> None:
     """Stopped between the look at its lease and the send: here the network keeps what it sent."""
-    async with crashing(tmp_path, "redis", tokens_per_second=12, frozen=True, proxied=True) as here:
+    async with crashing(tmp_path, "redis", tokens_per_second=8, frozen=True, proxied=True) as here:
         talk = await everywhere(here)
         await all_of_them(talk, begun)
         for platform in ("lark", "slack"):
             here.networks[platform].become("stalled")
-        await asyncio.sleep(4.0)  # an edit of each is under way
+        await asyncio.sleep(3.5)  # an edit of each is under way, with half of its text
         here.gateway.signal(signal.SIGSTOP)
         await finished(here, talk)
         for platform in ("lark", "slack"):
