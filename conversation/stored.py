@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from conversation.keys import ConversationKey
 from conversation.messages import Address, InboundMessage, Sender
-from conversation.turn import Delivery
+from conversation.turn import Delivery, Reason, Repair, Turn
 
 T = TypeVar("T")
 
@@ -62,8 +62,60 @@ def without_message(record: bytes, turn_id: str) -> bytes:
     return b"\n".join(line for line in lines if line.partition(b" ")[0] != turn_id.encode())
 
 
-def placeholder(key: ConversationKey) -> InboundMessage:
-    """Stands for messages that cannot be read: it leads into the chat where they were written."""
+def readable(record: bytes) -> tuple[InboundMessage, ...]:
+    """The messages, or none if they are damaged or of a version that this one does not know."""
+    try:
+        return read_messages(record)
+    except UnreadableRecordError:
+        return ()
+
+
+def known_reason(name: str) -> Reason:
+    """One that only a later version knows counts as MALFORMED."""
+    try:
+        return Reason(name)
+    except ValueError:
+        return Reason.MALFORMED
+
+
+def read_turn(
+    key: ConversationKey,
+    turn_id: str,
+    record: bytes,
+    admitted_at: float,
+    refusal: str | None,
+    attempt: int,
+    crashes: int,
+    failures: int,
+    delivery: bytes | None,
+) -> Turn:
+    """The turn as it was stored. One that is damaged, or of a version that this one does not know, is to be refused
+    as MALFORMED, in the chat where it was written.
+    """
+    messages = readable(record)
+    reason = known_reason(refusal) if refusal else None
+    try:
+        progress = stored_delivery.read(delivery) if delivery else Delivery()
+    except UnreadableRecordError:
+        progress, reason = Delivery(), Reason.MALFORMED
+    if not messages:
+        messages, reason = (_placeholder(key),), Reason.MALFORMED
+    return Turn(turn_id, messages, admitted_at, reason, attempt, crashes, failures, progress)
+
+
+def read_repair(
+    turn_id: str, record: bytes, admitted_at: float, attempt: int, delivery: bytes, strays: str
+) -> Repair | None:
+    """None where it cannot be read what was shown. ``strays`` has a line for each."""
+    try:
+        messages, progress = read_messages(record), stored_delivery.read(delivery)
+    except UnreadableRecordError:
+        return None
+    turn = Turn(turn_id, messages, admitted_at, attempt=attempt, delivery=progress)
+    return Repair(turn, tuple(strays.splitlines()))
+
+
+def _placeholder(key: ConversationKey) -> InboundMessage:
     return InboundMessage(
         key=key,
         identity="",

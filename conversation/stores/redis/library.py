@@ -25,11 +25,26 @@ _NUMBERS = {
 }
 
 
+_FILES = (
+    "keys",
+    "line",
+    "sessions",
+    "admission",
+    "turns",
+    "timers",
+    "repairs",
+    "house",
+    "records",
+    "permits",
+)
+"""In ``functions/``, in the order in which each may use what stands before it."""
+
+
 class Library:
-    """The text of ``functions.lua``, with its name and this version's numbers put in."""
+    """The text of ``functions/*.lua``, with its name and this version's numbers put in."""
 
     def __init__(self, source: str | None = None) -> None:
-        text = source or Path(__file__).with_name("functions.lua").read_text(encoding="utf-8")
+        text = source or _source()
         for name, value in _NUMBERS.items():
             text = text.replace(f"@{name}@", f"{value:.0f}")
         self.name = "turnkeeper_" + hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
@@ -38,3 +53,9 @@ class Library:
     def function(self, name: str) -> str:
         """The name under which the server knows a function."""
         return f"{self.name}_{name}"
+
+
+def _source() -> str:
+    folder = Path(__file__).with_name("functions")
+    files = [(folder / f"{name}.lua").read_text(encoding="utf-8") for name in _FILES]
+    return "\n".join(["#!lua name=@LIBRARY@", *files])

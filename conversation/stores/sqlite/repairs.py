@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from conversation.stored import UnreadableRecordError, read_messages, stored_delivery
-from conversation.turn import Claim, Repair, Turn
+from conversation.stored import read_repair
+from conversation.turn import Claim, Repair
 
 
 def keep(db: sqlite3.Connection, conversation: int, seq: int, due_at: float, until: float) -> None:
@@ -28,18 +28,11 @@ def due(db: sqlite3.Connection, limit: int, now: float, again_at: float) -> tupl
     found = []
     for turn_id, message, admitted_at, attempt, delivery, strays in rows:
         db.execute("UPDATE repair SET due_at = ? WHERE turn = ?", (again_at, turn_id))
-        try:
-            turn = Turn(
-                turn_id,
-                read_messages(message),
-                admitted_at,
-                attempt=attempt,
-                delivery=stored_delivery.read(delivery),
-            )
-        except UnreadableRecordError:  # nothing is known of what was shown
+        repair = read_repair(turn_id, message, admitted_at, attempt, delivery, strays)
+        if repair is None:
             done(db, turn_id)
         else:
-            found.append(Repair(turn, tuple(strays.splitlines())))
+            found.append(repair)
     return tuple(found)
 
 

@@ -6,17 +6,11 @@ import sqlite3
 from dataclasses import dataclass
 
 from conversation.keys import ConversationKey
-from conversation.messages import InboundMessage
-from conversation.stored import (
-    UnreadableRecordError,
-    placeholder,
-    read_messages,
-    stored_delivery,
-)
+from conversation.stored import read_turn, stored_delivery
 from conversation.stores.events import EventKind
 from conversation.stores.port import SEEN_FOR, ClaimLostError, SessionLostError, Stopped
 from conversation.stores.sqlite import line
-from conversation.turn import Claim, Delivery, Reason, Turn
+from conversation.turn import Claim, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,31 +128,8 @@ def current_claim(db: sqlite3.Connection, conversation: int) -> Claim:
         (conversation,),
     ).fetchone()
     parsed = ConversationKey.parse(key)
-    messages = readable(message)
-    try:
-        reason = Reason(refusal) if refusal else None
-        progress = stored_delivery.read(delivery) if delivery else Delivery()
-    except (UnreadableRecordError, ValueError):  # ValueError: a reason that a later version knows
-        progress, reason = Delivery(), Reason.MALFORMED
-    turn = Turn(
-        turn_id,
-        messages or (placeholder(parsed),),
-        admitted_at,
-        reason if messages else Reason.MALFORMED,
-        attempt,
-        crashes,
-        failures,
-        progress,
-    )
+    turn = read_turn(parsed, turn_id, message, admitted_at, refusal, attempt, crashes, failures, delivery)
     return Claim(parsed, turn, epoch, str(owner), last_send_at)
-
-
-def readable(record: bytes) -> tuple[InboundMessage, ...]:
-    """The stored messages, or none if they are damaged or of a version that this one does not know."""
-    try:
-        return read_messages(record)
-    except UnreadableRecordError:
-        return ()
 
 
 def bury(

@@ -14,7 +14,7 @@ from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
 from conversation.outbound import SEND_TIMEOUT
-from conversation.stored import stored_delivery, without_message, write_messages
+from conversation.stored import known_reason, readable, stored_delivery, without_message, write_messages
 from conversation.stores.port import (
     GRACE,
     LEASE,
@@ -303,7 +303,7 @@ class SqliteTurns:
                 " JOIN conversation ON conversation.id = dead_letter.conversation ORDER BY dead_letter.id"
             )
             return tuple(
-                DeadLetter(turn, ConversationKey.parse(key), rows.readable(message), Reason(reason), at)
+                DeadLetter(turn, ConversationKey.parse(key), readable(message), known_reason(reason), at)
                 for turn, key, message, reason, at in letters
             )
 

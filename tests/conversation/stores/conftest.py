@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conversation.stores.port import Store
+from conversation.stores.port import Store, TurnStore
 from tests.conversation.made_up import ManualClock
 from tests.conversation.stores.engines import ENGINES, IN_PARTITIONS
 
@@ -21,3 +21,13 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClo
     await engine.open()
     yield engine
     await engine.close()
+
+
+@pytest.fixture
+def turns(store: Store) -> TurnStore:
+    return store.turns
+
+
+@pytest.fixture
+async def session(turns: TurnStore) -> str:
+    return await turns.open_session()

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conversation.busy import Limits
-from conversation.stores.port import Store, TurnStore
+from conversation.stores.port import TurnStore
 from conversation.turn import Delivery, Final, Outcome, Reason
 from tests.conversation.made_up import answered, key, message
 from tests.conversation.stores.test_turns import say
-
-
-@pytest.fixture
-def turns(store: Store) -> TurnStore:
-    return store.turns
-
-
-@pytest.fixture
-async def session(turns: TurnStore) -> str:
-    return await turns.open_session()
 
 
 async def test_no_more_replies_of_a_bot_run_than_its_limit_in_whatever_process(

@@ -11,22 +11,11 @@ from conversation.stores.port import (
     REPAIR_AGAIN,
     REPAIRABLE_FOR,
     SessionLostError,
-    Store,
     TurnStore,
 )
 from conversation.turn import Claim, Delivery, Part, Repair
 from tests.conversation.made_up import ManualClock, answered, key, message
 from tests.conversation.stores.test_turns import claimed
-
-
-@pytest.fixture
-def turns(store: Store) -> TurnStore:
-    return store.turns
-
-
-@pytest.fixture
-async def session(turns: TurnStore) -> str:
-    return await turns.open_session()
 
 
 async def repairable(turns: TurnStore, session: str) -> Claim:

@@ -21,16 +21,6 @@ from conversation.turn import Claim, Delivery, Final, Outcome, Part, Reason
 from tests.conversation.made_up import ManualClock, answered, key, message
 
 
-@pytest.fixture
-def turns(store: Store) -> TurnStore:
-    return store.turns
-
-
-@pytest.fixture
-async def session(turns: TurnStore) -> str:
-    return await turns.open_session()
-
-
 async def admit(
     turns: TurnStore, session: str, text: str, *, chat: str = "C1", may_claim: bool = True, most: int = 20
 ) -> Admission:
