@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import itertools
 import signal
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -31,7 +30,7 @@ START_AGAIN_AFTER = 1.0
 
 
 class Replica:
-    """``absences``: when this process did not run, or stood still; the last one may still go on (until None)."""
+    """``deaths``: what its process said each time when it ended without being killed."""
 
     def __init__(
         self, number: int, process: GatewayProcess, networks: dict[str, Proxy], history: History
@@ -40,7 +39,7 @@ class Replica:
         self.networks = networks
         self.up = False
         self.frozen = False
-        self.absences: list[tuple[float, float | None]] = []
+        self.deaths: list[str] = []
         self._process = process
         self._history = history
         self._lives = itertools.count(1)
@@ -73,7 +72,6 @@ class Replica:
                 await asyncio.sleep(START_AGAIN_AFTER)
             else:
                 self.up = True
-                self._present()
                 self._history.note("ready", self.name, address=self.address)
                 return
 
@@ -81,37 +79,32 @@ class Replica:
         """SIGKILL. The way to it stays: connections that it had end by themselves."""
         self.up = False
         self.frozen = False
-        self._absent()
         await self._process.kill()
         self._history.note("killed", self.name, address=self.address)
 
     def freeze(self) -> None:
+        if not self._process.running:  # it has just died by itself
+            return
         self._process.signal(signal.SIGSTOP)
         self.frozen = True
-        self._absent()
         self._history.note("frozen", self.name, address=self.address)
 
     def thaw(self) -> None:
         if self.frozen:
             self._process.signal(signal.SIGCONT)
             self.frozen = False
-            self._present()
             self._history.note("thawed", self.name, address=self.address)
 
-    @property
-    def died_by_itself(self) -> bool:
-        return self.up and not self._process.running
-
-    def last_words(self) -> str:
-        return self._process.died().log
-
-    def _absent(self) -> None:
-        self._present()
-        self.absences.append((time.time(), None))
-
-    def _present(self) -> None:
-        if self.absences and self.absences[-1][1] is None:
-            self.absences[-1] = (self.absences[-1][0], time.time())
+    async def watched(self) -> None:
+        """Start it again whenever it ends by itself, which it never should."""
+        while True:
+            await asyncio.sleep(0.2)
+            if self.up and not self._process.running:
+                self.up = False
+                died = self._process.died()
+                self.deaths.append(f"{self.name}, {self.address}: {died}\n{died.log}")
+                self._history.note("died by itself", self.name, why=str(died), log=died.log.splitlines())
+                await self.start()
 
 
 class Balancer:

@@ -155,8 +155,11 @@ async def _play(plan: Plan, folder: Path, history: History, store: ChaosStore, p
         storm = Storm(plan, all_of_them, store, slack, lark, history)
         async with asyncio.TaskGroup() as group:
             telling = group.create_task(_tell(plan, people, storm, progress))
+            watching = [group.create_task(one.watched()) for one in all_of_them]
             talking = group.create_task(people.talk(plan.seconds))
             await storm.rage(plan.seconds)
+            for one in watching:
+                one.cancel()
             await storm.calm()
             await talking
             telling.cancel()
@@ -165,7 +168,7 @@ async def _play(plan: Plan, folder: Path, history: History, store: ChaosStore, p
         findings = await _settled(people.talks, watch, progress)
         result = _result(history, people.talks, findings, storm, watch)
         result.faults["replicas that died by themselves"] = [
-            f"{one.name}: {one.last_words()}" for one in all_of_them if one.died_by_itself
+            death for one in all_of_them for death in one.deaths
         ]
         _keep_logs(folder, history.path)
         for kind, sentences in result.faults.items():
