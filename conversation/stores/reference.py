@@ -6,8 +6,8 @@ It is written to be read: one conversation is one object, every operation is a f
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from conversation.busy import Limits, WhenBusy
 from conversation.clock import Clock
@@ -29,6 +29,7 @@ from conversation.stores.port import (
     SessionLostError,
     Stopped,
 )
+from conversation.stores.reference_line import Conversation, Line
 from conversation.turn import Claim, Delivery, Final, Reason, Repair, Turn
 
 EVENTS_KEPT = 100_000
@@ -36,30 +37,9 @@ EVENTS_KEPT = 100_000
 
 
 @dataclass
-class _Conversation:
-    queue: deque[Turn] = field(default_factory=deque)
-    epoch: int = 0
-    owner: str | None = None
-    due_at: float | None = None
-    last_send_at: float | None = None
-    completed_epoch: int = 0
-    told_full: bool = False
-    stopped: bool = False
-    strays: tuple[str, ...] = ()
-
-
-@dataclass
 class _Session:
     expires_at: float
     draining: bool = False
-
-
-@dataclass
-class _Bot:
-    """``served`` is its virtual time: it rises by one with every claim."""
-
-    limits: Limits = field(default_factory=Limits)
-    served: int = 0
 
 
 @dataclass
@@ -73,17 +53,12 @@ class _Kept:
 
 
 class ReferenceTurns:
-    """Keeps turns, transcripts and events of one process's life.
-
-    ``ready`` holds the ready conversations, each with a number that rises with the time it became so.
-    """
+    """Keeps turns, transcripts and events of one process's life."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._conversations: dict[ConversationKey, _Conversation] = {}
-        self._ready: dict[ConversationKey, int] = {}
-        self._became_ready = 0
-        self._bots: dict[str, _Bot] = {}
+        self._conversations: dict[ConversationKey, Conversation] = {}
+        self._line = Line(self._conversations)
         self._sessions: dict[str, _Session] = {}
         self._sessions_opened = 0
         self._seen: dict[str, float] = {}
@@ -138,8 +113,8 @@ class ReferenceTurns:
     ) -> Admission:
         if not self._first_sight(message.turn_id):
             return Admission("duplicate")
-        self._bots.setdefault(message.key.bot, _Bot()).limits = limits
-        conversation = self._conversations.setdefault(message.key, _Conversation())
+        self._line.limit(message.key.bot, limits)
+        conversation = self._conversations.setdefault(message.key, Conversation())
         stopped = None
         if refusal is None and when_busy == "interrupt":
             stopped = self._stop_head(message.key, Reason.SUPERSEDED, begun=True)
@@ -155,12 +130,12 @@ class ReferenceTurns:
         self._log("message.admitted", message.key, message.turn_id, refusal or "")
         if not was_idle:
             return Admission("accepted", stopped=stopped)
-        self._make_ready(message.key)
-        if may_claim and self._may_claim(session) and self._within_limits(message.key):
+        self._line.join(message.key)
+        if may_claim and self._may_claim(session) and self._line.may_go(message.key):
             return Admission("accepted", self._claim(message.key, session))
         return Admission("accepted")
 
-    def _merge(self, conversation: _Conversation, message: InboundMessage, most: int) -> bool:
+    def _merge(self, conversation: Conversation, message: InboundMessage, most: int) -> bool:
         last = conversation.queue[-1] if conversation.queue else None
         if (
             last is None
@@ -228,7 +203,7 @@ class ReferenceTurns:
             self._dead.append(DeadLetter(turn.id, claim.key, turn.messages, reason, now))
         self._log("turn.completed", claim.key, turn.id, reason or final.outcome.kind)
         if conversation.queue:
-            self._make_ready(claim.key)
+            self._line.join(claim.key)
         return self._claim_next(claim.session)
 
     async def retry(self, claim: Claim, delay: float) -> None:
@@ -256,7 +231,7 @@ class ReferenceTurns:
         )
         for _, _, key in due[:limit]:
             self._conversations[key].due_at = None
-            self._make_ready(key)
+            self._line.join(key)
         forgotten = [turn for turn, at in self._seen.items() if now - at >= SEEN_FOR]
         for turn in forgotten[:limit]:
             del self._seen[turn]
@@ -310,7 +285,7 @@ class ReferenceTurns:
         lease = self._sessions.get(session)
         return lease is not None and not lease.draining and lease.expires_at > self._clock.now()
 
-    def _owned(self, claim: Claim) -> _Conversation:
+    def _owned(self, claim: Claim) -> Conversation:
         conversation = self._conversations.get(claim.key)
         if (
             conversation is None
@@ -322,46 +297,20 @@ class ReferenceTurns:
         return conversation
 
     def _claim_next(self, session: str) -> Claim | None:
-        """Of the bot that was served least, its longest-ready conversation. A bot that was away has not saved up."""
         if not self._may_claim(session):
             return None
-        newest = max((bot.served for bot in self._bots.values()), default=0)
-        in_line = [
-            (max(self._bots[key.bot].served, newest - 1), number, key)
-            for key, number in self._ready.items()
-            if self._within_limits(key)
-        ]
-        return self._claim(min(in_line, key=lambda one: one[:2])[2], session) if in_line else None
+        key = self._line.first()
+        return None if key is None else self._claim(key, session)
 
     def _claim(self, key: ConversationKey, session: str) -> Claim:
         conversation = self._conversations[key]
-        del self._ready[key]
-        newest = max(bot.served for bot in self._bots.values())
-        self._bots[key.bot].served = max(self._bots[key.bot].served, newest - 1) + 1
+        self._line.leave(key)
         conversation.epoch += 1
         conversation.owner = session
         head = conversation.queue[0]
         conversation.queue[0] = replace(head, attempt=head.attempt + 1)
         self._log("turn.claimed", key, head.id)
         return self._current_claim(key)
-
-    def _within_limits(self, key: ConversationKey) -> bool:
-        limits = self._bots[key.bot].limits
-        person = self._conversations[key].queue[0].message.person
-        running = list(self._running_of(key.bot))
-        of_person = sum(turn.message.person == person for turn in running)
-        return (not limits.replies or len(running) < limits.replies) and (
-            not limits.per_person or of_person < limits.per_person
-        )
-
-    def _running_of(self, bot: str) -> Iterator[Turn]:
-        for key, conversation in self._conversations.items():
-            if key.bot == bot and conversation.owner is not None:
-                yield conversation.queue[0]
-
-    def _make_ready(self, key: ConversationKey) -> None:
-        self._became_ready += 1
-        self._ready[key] = self._became_ready
 
     def _first_sight(self, turn_id: str) -> bool:
         now = self._clock.now()
@@ -407,7 +356,7 @@ class ReferenceTurns:
     def _put_back(self, key: ConversationKey, event: EventKind) -> None:
         conversation = self._conversations[key]
         conversation.owner, conversation.stopped = None, False
-        self._make_ready(key)
+        self._line.join(key)
         self._log(event, key, conversation.queue[0].id)
 
     def _reap(self, session: str, last_send_at: float) -> int:

@@ -260,7 +260,7 @@ class Histories(RuleBasedStateMachine):
         for name, conversation in turns._conversations.items():
             states = (
                 conversation.owner is not None,
-                name in turns._ready,
+                name in turns._line.ready,
                 conversation.due_at is not None,
             )
             assert sum(states) == (1 if conversation.queue else 0)
@@ -269,7 +269,7 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def no_bot_and_no_person_has_more_replies_than_its_limit(self) -> None:
         for bot, limits in LIMITS.items():
-            running = [turn.message.person for turn in self.model.turns._running_of(bot)]
+            running = [turn.message.person for turn in self.model.turns._line.running(bot)]
             assert not limits.replies or len(running) <= limits.replies
             assert max(map(running.count, running), default=0) <= limits.per_person
 
