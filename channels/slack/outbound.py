@@ -118,7 +118,8 @@ class SlackOutbound:
                 raise
 
     def _streams_in(self, part: PartRequest) -> bool:
-        return self._grows and self._threads and bool(part.to.thread)
+        """Slack wants to know for whom a stream is."""
+        return self._grows and self._threads and bool(part.to.thread and part.to.sender)
 
     def _may_stream(self, part: PartRequest) -> bool:
         until = self._unstreamable_until.get(_kind(part), 0.0)

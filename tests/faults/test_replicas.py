@@ -5,10 +5,12 @@ Judged by what the stand-ins show a person; a real Valkey, real processes.
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from pathlib import Path
 
 from gateway.demo.model import Reply
+from gateway.demo.people import Said
 from tests.conversation.stores.servers import ServerProcess, fresh_namespace, server, valkey
 from tests.faults.talk import replies, script
 from tests.town import town
@@ -68,6 +70,43 @@ async def test_a_rolling_restart_shortens_no_reply(tmp_path: Path) -> None:
         for chat, message in enumerate(said):
             await here.answered([message], lambda c=chat: here.lark.chat(f"oc_{c}"))  # type: ignore[misc]
         assert len(here.model.calls_made) == 6, "no model was asked twice"
+
+
+async def test_a_rolling_restart_under_load_loses_no_message_and_asks_no_model_twice(tmp_path: Path) -> None:
+    async with town(
+        tmp_path, script=script, tokens_per_second=25, replicas=2, settings={**on_redis(), "drain": "30s"}
+    ) as here:
+        both = [here.gateway, *here.others]
+        restarting = both[0]
+        said: list[Said] = []
+
+        async def talk() -> None:
+            """As behind a load balancer: whoever is being restarted gets nothing new."""
+            for number in range(1_000):
+                up = next(one for one in both if one is not restarting)
+                chat = f"oc_{number % 12}"
+                said.append(
+                    await here.lark.say(up.lark_webhook, chat=chat, user=chat, text=f"message {number}")
+                )
+                await asyncio.sleep(0.1)
+
+        talking = asyncio.create_task(talk())
+        for one in (*both, both[0]):
+            restarting = one
+            await asyncio.sleep(1.0)
+            one.signal(signal.SIGTERM)
+            assert await one.ended() == 0
+            await one.start()
+        talking.cancel()
+        await asyncio.gather(talking, return_exceptions=True)
+        await here.lark.settle()
+        assert len(said) > 30
+        assert all(one.accepted for one in said)
+        for chat in {one.chat for one in said}:
+            of_chat = [one for one in said if one.chat == chat]
+            await here.answered(of_chat, lambda c=chat: here.lark.chat(c), within=60)  # type: ignore[misc]
+        asked = [call.question for call in here.model.calls_made]
+        assert sorted(asked) == sorted(set(asked)), "no reply was cut short and begun again"
 
 
 async def test_redis_away_for_a_while_is_503_and_nothing_is_lost_or_asked_twice(tmp_path: Path) -> None:
