@@ -442,3 +442,30 @@ async def test_a_slash_command_is_a_signed_form_and_shows_its_answer() -> None:
     form = parse_qs(got.body.decode())
     assert (form["command"], form["channel_id"], form["user_id"]) == (["/stop"], ["D1"], ["U1"])
     assert (status, json.loads(body)) == (200, {"text": f"got {len(got.body)} bytes"})
+
+
+async def test_a_single_call_is_held_and_named_and_the_next_one_passes(slack_client: Setting) -> None:
+    slack, client, _ = slack_client
+    async with slack.hold("chat.postMessage", most=1) as hold:
+        late = asyncio.create_task(client.chat_postMessage(channel="D1", text="late"))
+        await hold.reached()
+        await client.chat_postMessage(channel="D1", text="in time")
+        assert hold.callers == ["127.0.0.1"]
+    await late
+    assert [shown.text for shown in slack.thread("D1", None)] == ["in time", "late"]
+
+
+async def test_what_changes_and_what_is_refused_tells_which_call_it_is(slack_client: Setting) -> None:
+    slack, client, now = slack_client
+    told: list[tuple[str, str, float]] = []
+
+    def note(_: object) -> None:
+        assert slack.serving is not None
+        told.append((slack.serving.method, slack.serving.caller, slack.serving.arrived_at))
+
+    slack.on_change = slack.on_refusal = note
+    posted = await client.chat_postMessage(channel="D1", text="hello")
+    with pytest.raises(SlackApiError):
+        await client.chat_appendStream(channel="D1", ts=str(posted["ts"]), markdown_text="more")
+    assert told == [("chat.postMessage", "127.0.0.1", now.at), ("chat.appendStream", "127.0.0.1", now.at)]
+    slack.complaints.clear()

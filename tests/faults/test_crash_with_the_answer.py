@@ -10,6 +10,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from conversation.texts import en
 from conversation.turn import Reason
 from gateway.demo.answers import default_answer
@@ -28,6 +30,7 @@ from tests.faults.crash import (
     kill,
     lose_answers,
 )
+from tests.town import Script, Town
 from tests.waiting import until
 
 CLOSING = {
@@ -58,10 +61,8 @@ async def test_killed_while_the_reply_grows_it_is_finished_in_the_same_message(
             assert progress - killed_at <= 25, f"{platform}: from the kill to visible progress"
 
 
-async def test_killed_while_a_long_reply_grows_the_shorter_second_answer_leaves_no_surplus(
-    tmp_path: Path, engine: Engine
-) -> None:
-    """The model says less when it is asked again: the second message of the first attempt is taken away."""
+def at_length_then_in_short() -> Script:
+    """The model says less when it is asked again: what the first attempt has shown of its second part is surplus."""
     times: Counter[str] = Counter()
 
     def answers(messages: list[Message]) -> Reply:
@@ -70,17 +71,45 @@ async def test_killed_while_a_long_reply_grows_the_shorter_second_answer_leaves_
             return Reply(default_answer("at length", 8_000), tokens_per_second=3_000, fault="hang_mid")
         return Reply("In short: yes.")
 
-    async with crashing(tmp_path, engine, answers=answers) as here:
-        first = await here.mention("in a thread")
-        talk = {
-            "slack thread": Spoken([first], lambda: here.slack.thread("C1", first.ts)),
-            "lark": Spoken([await here.lark_dm("on lark")], lambda: here.lark.chat("oc_1")),
-        }
+    return answers
+
+
+async def on_lark_and_in_a_thread(here: Town) -> dict[str, Spoken]:
+    first = await here.mention("in a thread")
+    return {
+        "slack thread": Spoken([first], lambda: here.slack.thread("C1", first.ts)),
+        "lark": Spoken([await here.lark_dm("on lark")], lambda: here.lark.chat("oc_1")),
+    }
+
+
+def in_short_and_nothing_else(spoken: Spoken) -> bool:
+    return [one.text for one in spoken.replies] == ["In short: yes."]
+
+
+async def test_killed_while_a_long_reply_grows_the_shorter_second_answer_leaves_no_surplus(
+    tmp_path: Path, engine: Engine
+) -> None:
+    async with crashing(tmp_path, engine, answers=at_length_then_in_short()) as here:
+        talk = await on_lark_and_in_a_thread(here)
         await all_of_them(talk, lambda spoken: len(spoken.replies) >= 2)
         await kill(here, engine)
-        await all_of_them(
-            talk, lambda spoken: [one.text for one in spoken.replies] == ["In short: yes."], WITHIN
-        )
+        await all_of_them(talk, in_short_and_nothing_else, WITHIN)
+
+
+@pytest.mark.xfail(strict=False, reason="a surplus part whose post was in flight is not looked for")
+async def test_killed_with_a_second_part_in_flight_the_shorter_second_answer_leaves_no_surplus(
+    tmp_path: Path,
+) -> None:
+    posting = {"lark": "im.v1.message.reply", "slack thread": "chat.startStream"}
+    async with crashing(tmp_path, "sqlite", answers=at_length_then_in_short()) as here:
+        talk = await on_lark_and_in_a_thread(here)
+        await all_of_them(talk, lambda spoken: spoken.replies)
+        async with held(here, posting) as holds:
+            await asyncio.gather(*(hold.reached() for hold in holds))
+            await here.gateway.kill()
+        await all_of_them(talk, lambda spoken: len(spoken.replies) == 2)
+        await here.gateway.start()
+        await all_of_them(talk, in_short_and_nothing_else, 30)
 
 
 async def test_killed_with_the_final_text_stored_it_is_sent_and_the_model_not_asked(
