@@ -33,11 +33,10 @@ class Actor:
         """Run one turn to its end; the claim that the freed slot received, if any."""
         started = self._clock.now()
         try:
-            final = await self._executor.run(claim, stop)
-            repair_after = self._executor.repair_after(claim) if final.texts else None
+            ended = await self._executor.run(claim, stop)
             following = await persistently(
                 lambda: self._turns.complete(
-                    claim, final, keep_turns=self._keep_turns, repair_after=repair_after
+                    claim, ended.final, keep_turns=self._keep_turns, repair_after=ended.repair_after
                 )
             )
         except ClaimLostError as lost:
@@ -52,7 +51,7 @@ class Actor:
             _log.exception("turn broke", turn=claim.turn.id)
             await self._put_back(claim, None)
             return None
-        self._close_the_books(claim, final, started)
+        self._close_the_books(claim, ended.final, started)
         return following
 
     async def _put_back(self, claim: Claim, trouble: DeliveryError | None) -> None:

@@ -15,7 +15,7 @@ import asyncio
 import math
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import structlog
@@ -51,6 +51,14 @@ _IDLE_SLACK = 0.02
 _log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a turn ended. ``repair_after`` is for ``TurnStore.complete``: seconds, None where no write can be late."""
+
+    final: Final
+    repair_after: float | None = None
+
+
 class Executor:
     """Runs turns of any bot in ``bots``; keeps nothing between two turns."""
 
@@ -62,13 +70,7 @@ class Executor:
         self._transcripts = transcripts
         self._clock = clock
 
-    def repair_after(self, claim: Claim) -> float | None:
-        """For ``TurnStore.complete``: seconds, None where no write of an earlier process can be under way."""
-        taken_over = claim.last_send_at is not None or claim.turn.crashes
-        bot = self._bots.get(claim.key.bot)
-        return bot.outbound.repair_after if bot is not None and taken_over else None
-
-    async def run(self, claim: Claim, stop: Stop) -> Final:
+    async def run(self, claim: Claim, stop: Stop) -> Ended:
         """Answer the claim's turn visibly and return how it ended, not yet completed in the store.
 
         Raises ClaimLostError when somebody else goes on with it, and DeliveryError (delayed or unknown) when
@@ -76,7 +78,7 @@ class Executor:
         """
         bot = self._bots.get(claim.key.bot)
         if bot is None:
-            return Final((), "", Outcome("dead", Reason.BOT_DISABLED))
+            return Ended(Final((), "", Outcome("dead", Reason.BOT_DISABLED)))
 
         async def checkpoint(delivery: Delivery) -> None:
             await persistently(lambda: self._turns.checkpoint(claim, delivery))
@@ -87,14 +89,16 @@ class Executor:
             final = turn.delivery.final or await self._decide(bot, turn, relay, stop)
             await relay.settle(final)
         except DeliveryStoppedError:
-            return Final((), relay.answer, Outcome("cancelled", Reason.CANCELLED))
+            return Ended(Final((), relay.answer, Outcome("cancelled", Reason.CANCELLED)))
         except DeliveryError as trouble:
             refused = isinstance(trouble, DeliveryRefusedError)
             if not refused and turn.failures < FAILURES_BEFORE_DEAD:
                 raise
             _log.warning("delivery refused", turn=turn.id, bot=bot.id, cause=str(trouble))
-            return await self._give_up(turn, relay)
-        return final
+            final = await self._give_up(turn, relay)
+        taken_over = claim.last_send_at is not None or turn.crashes
+        in_doubt = final.texts and (taken_over or relay.has_pending_edit)
+        return Ended(final, bot.outbound.repair_after if in_doubt else None)
 
     async def _give_up(self, turn: Turn, relay: Relay) -> Final:
         """The answer cannot be delivered. Perhaps a sentence can; if not, only the dead letter tells of it."""

@@ -25,11 +25,14 @@ class DeliveryError(Exception):
 
 
 class DeliveryDelayedError(DeliveryError):
-    """Nothing was changed; the same call may succeed after ``delay`` seconds."""
+    """The same call may be repeated after ``delay`` seconds. Nothing was changed, unless it is ``pending``: then an
+    edit got no answer, and may still be made, even after a later one.
+    """
 
-    def __init__(self, cause: str, delay: float) -> None:
+    def __init__(self, cause: str, delay: float, *, pending: bool = False) -> None:
         super().__init__(f"{cause}; try again in {delay:g} s")
         self.delay = delay
+        self.pending = pending
 
 
 class DeliveryUnknownError(DeliveryError):
@@ -117,8 +120,8 @@ class Outbound(Protocol):
 
     @property
     def repair_after(self) -> float | None:
-        """Seconds after the completion of a turn that was taken over when ``repair`` is due, once every write of the
-        process before has arrived. None where the platform refuses such writes.
+        """Seconds after the completion of a turn when ``repair`` is due, if the turn was taken over or an edit of it
+        got no answer: until every such write has arrived. None where the platform refuses writes that are late.
         """
         ...
 
@@ -156,9 +159,14 @@ class Outbound(Protocol):
         """Take a surplus part away; already gone is fine."""
         ...
 
-    async def repair(self, parts: Sequence[ShownPart], strays: Sequence[str]) -> None:
-        """Show a completed answer once more, whatever is visible of it, and take copies of its parts away.
+    async def repair(
+        self, parts: Sequence[ShownPart], strays: Sequence[str], quiet: Callable[[], Awaitable[int | None]]
+    ) -> bool:
+        """Show a completed answer once more, whatever is visible of it, and take copies of its parts away; whether
+        nothing is left to be done.
 
-        ``strays`` are refs of messages that may be such copies; a part's own message is never taken for one.
+        ``strays`` are refs of messages that may be such copies; a part's own message is never taken for one. Of what
+        cannot be told from an answer that is growing, it counts that ``quiet`` gave the same number before and after
+        it was seen: then nothing in the conversation was growing.
         """
         ...

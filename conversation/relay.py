@@ -5,7 +5,7 @@ Invariants:
 - one writer: calls for a turn are never concurrent, and an edit never queues behind a slow edit (the newest
   text wins);
 - every message that becomes visible is stored before anything relies on it, so that the next attempt writes
-  the same message instead of a second one;
+  the same message instead of a second one; that there may be a further one is stored before it is sent;
 - a part is cut off only once; its text does not change any more in this attempt;
 - the final texts are shown whatever the pace, and surplus parts of an earlier attempt are taken away.
 """
@@ -53,6 +53,7 @@ class Relay:
         self._growing: list[str] = []
         self._live: LivePart | None = None
         self._sent_blindly: set[int] = set()
+        self._pending = False
         self._changed = asyncio.Event()
         self._ended = False
         self._patience: asyncio.Timeout | None = None
@@ -60,6 +61,11 @@ class Relay:
     @property
     def has_text(self) -> bool:
         return bool(self._finished or self._growing)
+
+    @property
+    def has_pending_edit(self) -> bool:
+        """An edit got no answer: it may be made after the final text, and undo it."""
+        return self._pending
 
     @property
     def answer(self) -> str:
@@ -118,7 +124,7 @@ class Relay:
             await self._insist(partial(part.close, text))
             self._live = None
         for surplus in [part for part in self._delivery.parts if part.number >= len(final.texts)]:
-            await self._insist(partial(self._outbound.remove, self._request(surplus.number), surplus.ref))
+            await self._insist(partial(self._take_away, surplus))
             self._delivery = self._delivery.without_part(surplus.number)
             await self._checkpoint(self._delivery)
 
@@ -152,7 +158,7 @@ class Relay:
                     self._live = await self._take_hold(len(self._finished), head)
                 await self._live.close(head)
             except (DeliveryDelayedError, DeliveryUnknownError) as trouble:
-                if not await self._unless_ended(asyncio.sleep(_pause(trouble))):
+                if not await self._unless_ended(asyncio.sleep(self._pause(trouble))):
                     return False
             else:
                 self._finished.append(head)
@@ -167,7 +173,7 @@ class Relay:
 
     async def _come_back_after(self, trouble: DeliveryDelayedError | DeliveryUnknownError) -> None:
         """Wait as asked, then show what the text has become by then."""
-        await self._unless_ended(asyncio.sleep(_pause(trouble)))
+        await self._unless_ended(asyncio.sleep(self._pause(trouble)))
         self._changed.set()
 
     async def _take_hold(self, number: int, text: str) -> LivePart:
@@ -181,12 +187,22 @@ class Relay:
                 await request.save(ref)
         if ref is not None:
             return await self._outbound.resume(request, ref)
+        if number:  # unlike the first one it may be missing in the next attempt, which has to know of it then
+            await request.save("")
         self._sent_blindly.add(number)
         try:
             return await self._outbound.open(request, text)
         except DeliveryDelayedError:
             self._sent_blindly.discard(number)
             raise
+
+    async def _take_away(self, surplus: Part) -> None:
+        request, ref = self._request(surplus.number), surplus.ref
+        if not ref:
+            await self._outlast_earlier_send()
+            ref = await self._outbound.find(request) or ""
+        if ref:
+            await self._outbound.remove(request, ref)
 
     async def _outlast_earlier_send(self) -> None:
         """A process that died may have a send under way: what it did shows only after its timeout."""
@@ -199,7 +215,7 @@ class Relay:
             try:
                 return await call()
             except (DeliveryDelayedError, DeliveryUnknownError) as trouble:
-                pause = max(_pause(trouble), 0.25 * 2**tried)
+                pause = max(self._pause(trouble), 0.25 * 2**tried)
                 if pause > LONGEST_WAIT:
                     raise
                 await asyncio.sleep(pause)
@@ -219,6 +235,12 @@ class Relay:
             self._patience = None
         return True
 
+    def _pause(self, trouble: DeliveryDelayedError | DeliveryUnknownError) -> float:
+        if isinstance(trouble, DeliveryUnknownError):
+            return 1.0
+        self._pending |= trouble.pending
+        return trouble.delay
+
     def _request(self, number: int) -> PartRequest:
         async def save(ref: str) -> None:
             self._delivery = self._delivery.with_part(Part(number, ref))
@@ -233,7 +255,3 @@ class Relay:
 
     def _ref(self, number: int) -> str | None:
         return self._delivery.ref(number)
-
-
-def _pause(trouble: DeliveryDelayedError | DeliveryUnknownError) -> float:
-    return trouble.delay if isinstance(trouble, DeliveryDelayedError) else 1.0

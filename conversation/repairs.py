@@ -55,10 +55,12 @@ class Repairs:
                 final.texts[part.number],
             )
             for part in turn.delivery.parts
-            if part.number < len(final.texts)
+            if part.ref and part.number < len(final.texts)
         ]
         try:
-            await bot.outbound.repair(shown, repair.strays)
+            done = await bot.outbound.repair(
+                shown, repair.strays, lambda: self._turns.epoch_if_idle(turn.message.key)
+            )
         except DeliveryError as trouble:
             _log.warning("repair not made", turn=turn.id, bot=bot.id, cause=str(trouble))
             return isinstance(trouble, DeliveryRefusedError)
@@ -66,4 +68,4 @@ class Repairs:
             _log.exception("repair broke", turn=turn.id, bot=bot.id)
             return True
         _log.info("answer shown once more", turn=turn.id, bot=bot.id, strays=len(repair.strays))
-        return True
+        return done

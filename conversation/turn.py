@@ -59,7 +59,8 @@ class Outcome:
 class Part:
     """One message on the platform that shows (a part of) the answer.
 
-    ``ref`` is written and read by the channel alone: what it needs to find and change that message again.
+    ``ref`` is written and read by the channel alone: what it needs to find and change that message again. Empty: it
+    is about to be sent.
     """
 
     number: int
@@ -90,7 +91,8 @@ class Delivery:
         return Delivery(tuple(part for part in self.parts if part.number != number), self.final)
 
     def ref(self, number: int) -> str | None:
-        return next((part.ref for part in self.parts if part.number == number), None)
+        """None where no ref is known."""
+        return next((part.ref or None for part in self.parts if part.number == number), None)
 
 
 @dataclass(frozen=True, slots=True)

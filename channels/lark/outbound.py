@@ -7,7 +7,7 @@ of unknown fate is repeated instead of looked for.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakSet
 
 from channels.lark.api import (
@@ -95,7 +95,13 @@ class LarkOutbound:
 
     async def remove(self, part: PartRequest, ref: str) -> None:
         self._cards.pop(part.id, None)
-        message = Ref.parse(ref).message
+        stored = Ref.parse(ref)
+        message = stored.message
+        if not message and stored.card:
+            # It may be on its way: sent again with its uuid it is there once, and its id is known.
+            card = Card(stored.card, "", 0, None, tried=True)
+            await self._send(part, card)
+            message = card.message
         if not message:
             return
         try:
@@ -104,8 +110,14 @@ class LarkOutbound:
             if error.code not in GONE:
                 raise
 
-    async def repair(self, parts: Sequence[ShownPart], strays: Sequence[str]) -> None:
+    async def repair(
+        self,
+        parts: Sequence[ShownPart],  # noqa: ARG002 -- the port's signature, here and below
+        strays: Sequence[str],  # noqa: ARG002
+        quiet: Callable[[], Awaitable[int | None]],  # noqa: ARG002
+    ) -> bool:
         """Never needed, see ``repair_after``."""
+        return True
 
     async def _send(self, part: PartRequest, card: Card) -> bool:
         """Send the card if that has not been done. False: it cannot be a card.

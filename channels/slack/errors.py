@@ -85,7 +85,7 @@ def unanswered(method: str, cause: str, *, sending: bool) -> DeliveryError:
     """The call was made and nobody knows what came of it."""
     if sending:
         return DeliveryUnknownError(f"{method}: {cause}")
-    return DeliveryDelayedError(f"{method}: {cause}", TRANSIENT_DELAY)
+    return DeliveryDelayedError(f"{method}: {cause}", TRANSIENT_DELAY, pending=True)
 
 
 def unreached(method: str) -> DeliveryError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -53,30 +54,37 @@ class _Page(BaseModel):
     response_metadata: _Cursor | None = None
 
 
-async def find_part(api: WebApi, limits: Limits, part: PartRequest, *, streamed: bool) -> Ref | None:
-    """The message that shows this part. ``streamed``: it may have been sent as a stream."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Own messages after a trigger: (timestamp, part) of those with a label, and timestamps of those without."""
+
+    labelled: tuple[tuple[str, str], ...]
+    unlabelled: tuple[str, ...]
+
+
+async def look_through(api: WebApi, limits: Limits, part: PartRequest, *, streamed: bool) -> Seen:
+    """``streamed``: something may have been sent as a stream there; else nothing without a label counts."""
+    labelled: list[tuple[str, str]] = []
     unlabelled: list[str] = []
     own = await api.whoami() if streamed else None
     async with aclosing(_messages_since(api, limits, part)) as messages:
         async for message in messages:
             if isinstance(message.metadata, _Label):
-                if message.metadata.event_payload.part == part.id:
-                    return Ref(ts=message.ts, stream=False)
+                labelled.append((message.ts, message.metadata.event_payload.part))
             elif own is not None and (
                 message.user == own.user_id or (own.bot_id is not None and message.bot_id == own.bot_id)
             ):
                 unlabelled.append(message.ts)
-    return Ref(ts=unlabelled[0], stream=True) if len(unlabelled) == 1 else None
+    return Seen(tuple(labelled), tuple(unlabelled))
 
 
-async def find_copies(api: WebApi, limits: Limits, part: PartRequest) -> set[Ref]:
-    """Every message that is labelled as this part: the one, and what was posted by whoever did not know of it."""
-    async with aclosing(_messages_since(api, limits, part)) as messages:
-        return {
-            Ref(ts=message.ts, stream=False)
-            async for message in messages
-            if isinstance(message.metadata, _Label) and message.metadata.event_payload.part == part.id
-        }
+async def find_part(api: WebApi, limits: Limits, part: PartRequest, *, streamed: bool) -> Ref | None:
+    """The message that shows this part. ``streamed``: it may have been sent as a stream."""
+    seen = await look_through(api, limits, part, streamed=streamed)
+    for ts, label in seen.labelled:
+        if label == part.id:
+            return Ref(ts=ts, stream=False)
+    return Ref(ts=seen.unlabelled[0], stream=True) if len(seen.unlabelled) == 1 else None
 
 
 async def _messages_since(api: WebApi, limits: Limits, part: PartRequest) -> AsyncGenerator[_Found, None]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
 from channels.leased import Budget
 from channels.markdown import cut
 from channels.port import ChannelPolicy
 from channels.slack import errors
-from channels.slack.find import find_copies, find_part
+from channels.slack.find import find_part, look_through
 from channels.slack.limits import Limits, Slot
 from channels.slack.post import Message, PostedPart, Ref, leave_processing, metadata, stop_stream
 from channels.slack.render import render, settled
@@ -90,16 +90,30 @@ class SlackOutbound:
         found = await find_part(self._api, self._limits, part, streamed=self._streams_in(part))
         return None if found is None else found.model_dump_json()
 
-    async def repair(self, parts: Sequence[ShownPart], strays: Sequence[str]) -> None:
-        own = {Ref.model_validate_json(part.ref).ts for part in parts}
-        copies = {Ref.model_validate_json(stray) for stray in strays}
+    async def repair(
+        self, parts: Sequence[ShownPart], strays: Sequence[str], quiet: Callable[[], Awaitable[int | None]]
+    ) -> bool:
+        if not parts:
+            return True
+        first = parts[0].request
         for part in parts:
-            message = _message(part.request, Ref.model_validate_json(part.ref).ts)
+            message = _message(part.request, _ts(part.ref))
             await PostedPart(self._api, self._limits, message, None).show(part.text)
-            copies |= await find_copies(self._api, self._limits, part.request)
-        for copy in copies:
-            if copy.ts not in own:
-                await self._remove(parts[0].request, copy)
+        before = await quiet()
+        shown = await look_through(self._api, self._limits, first, streamed=self._streams_in(first))
+        was_quiet = before is not None and await quiet() == before
+        wanted = {part.request.id for part in parts}
+        own = {_ts(part.ref) for part in parts}
+        copies = {_ts(stray): Ref.model_validate_json(stray) for stray in strays}
+        copies |= {ts: Ref(ts=ts, stream=False) for ts, label in shown.labelled if label in wanted}
+        for ts in copies.keys() - own:
+            await self._remove(first, copies[ts])
+        for ts in set(shown.unlabelled) - own if was_quiet else ():
+            if await stop_stream(
+                self._api, self._limits, _message(first, ts)
+            ):  # nobody else's message streams
+                await self._remove(first, Ref(ts=ts, stream=False))
+        return was_quiet or not shown.unlabelled
 
     async def remove(self, part: PartRequest, ref: str) -> None:
         await self._remove(part, Ref.model_validate_json(ref))
@@ -164,3 +178,7 @@ def _message(part: PartRequest, ts: str) -> Message:
 def _kind(part: PartRequest) -> str:
     """Channels, groups and direct messages tell themselves by the first letter of their ids."""
     return part.to.chat[:1]
+
+
+def _ts(ref: str) -> str:
+    return Ref.model_validate_json(ref).ts

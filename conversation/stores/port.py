@@ -233,6 +233,12 @@ class TurnStore(Protocol):
         """
         ...
 
+    async def epoch_if_idle(self, key: ConversationKey) -> int | None:
+        """Of a conversation in which nothing runs or waits; None of another. If it is the same a second time, nothing
+        ran in between.
+        """
+        ...
+
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
         """All of them, oldest first."""
         ...

@@ -267,6 +267,10 @@ class ReferenceTurns:
         if conversation is not None and conversation.queue and conversation.queue[0].id == claim.turn.id:
             conversation.strays += strays
 
+    async def epoch_if_idle(self, key: ConversationKey) -> int | None:
+        conversation = self._conversations.get(key, Conversation())
+        return None if conversation.queue else conversation.epoch
+
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
         return tuple(self._dead)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from conversation import lease
@@ -42,6 +42,7 @@ class FakePlatform:
         self.lookups: list[tuple[float, str]] = []
         self.takes_late_writes = False
         self.late_writes = 0
+        self.repairs: list[str] = []
         self.seconds_per_call = 0.0
         self.seconds_to_answer = 0.0
 
@@ -77,8 +78,11 @@ class FakePlatform:
         await self.meets("remove")
         self.messages = [one for one in self.messages if one.ref != ref]
 
-    async def repair(self, parts: Sequence[ShownPart], strays: Sequence[str]) -> None:
+    async def repair(
+        self, parts: Sequence[ShownPart], strays: Sequence[str], quiet: Callable[[], Awaitable[int | None]]
+    ) -> bool:
         await self.meets("repair")
+        self.repairs += [part.text for part in parts]
         own = {part.ref for part in parts}
         for part in parts:
             visible = next(one for one in self.messages if one.ref == part.ref)
@@ -88,6 +92,7 @@ class FakePlatform:
             if copy.ref not in own:
                 self.messages.remove(copy)
         self.messages = [one for one in self.messages if one.ref in own or one.ref not in strays]
+        return True
 
     async def meets(self, call: str) -> None:
         await lease.before_write(10.0)

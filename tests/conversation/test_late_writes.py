@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from conversation.outbound import DeliveryDelayedError
 from conversation.stores.memory import MemoryStore
 from tests import virtual_time
 from tests.conversation.fake_platform import FakePlatform, says
@@ -65,6 +66,25 @@ def test_a_copy_that_is_posted_after_it_was_looked_for_is_taken_away() -> None:
     frozen.tell(call_begins_at=0.0, takes=20.0)
     assert frozen.platform.shown == ["Once upon a time"]
     assert len(frozen.platform.lookups) >= 1
+
+
+def test_an_edit_that_got_no_answer_may_come_after_the_final_text_and_is_written_over() -> None:
+    house = House(says(*ANSWER))
+    house.platform.trouble["show"] = [DeliveryDelayedError("timed out", 2.0, pending=True)]
+
+    async def story() -> None:
+        async with house.running():
+            await house.say(message("hello"))
+            await house.quiet()
+            house.platform.change(house.platform.messages[0], "Once upon")
+            await asyncio.sleep(30.0)
+            await house.say(message("next"))
+            await house.quiet()
+            await asyncio.sleep(60.0)
+
+    virtual_time.run(story())
+    assert house.platform.shown == ["Once upon a time"] * 2
+    assert len(house.platform.repairs) == 1, "of the answer that is in doubt alone"
 
 
 def test_a_process_that_lost_its_session_begins_no_further_call() -> None:

@@ -128,6 +128,19 @@ async def finished(here: Town, talk: Talk, within: float = WITHIN) -> None:
         assert here.faults(spoken.said, spoken.look()) == [], platform
 
 
+async def mended(here: Town, talk: Talk, within: float) -> None:
+    """Every message has its one answer in the end, in order: what came late is written over or taken away."""
+
+    def faults(spoken: Spoken) -> list[str]:
+        return [one for one in here.faults(spoken.said, spoken.look()) if " began " not in one]
+
+    await until(
+        lambda: not any(faults(spoken) for spoken in talk.values()),
+        within,
+        lambda: {name: faults(spoken) for name, spoken in talk.items()},
+    )
+
+
 def first_answer(said: Said) -> str:
     """What the platform was told once it was told anything."""
     return next(admission for admission in said.admissions if admission)

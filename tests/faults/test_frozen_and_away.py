@@ -9,10 +9,8 @@ import asyncio
 import signal
 from pathlib import Path
 
-import pytest
-
 from tests.conversation.stores.servers import server
-from tests.faults.crash import all_of_them, asked, crashing, everywhere, finished
+from tests.faults.crash import all_of_them, asked, crashing, everywhere, finished, mended
 from tests.faults.test_crash_with_the_answer import begun
 from tests.waiting import until
 
@@ -20,7 +18,6 @@ REPAIRED_WITHIN = 30.0
 """Seconds after a late write on Slack."""
 
 
-@pytest.mark.xfail(strict=False, reason="an edit that comes late is not mended on Slack yet")
 async def test_a_frozen_replica_loses_its_turns_and_the_edits_it_had_under_way_do_no_harm(
     tmp_path: Path,
 ) -> None:
@@ -38,10 +35,9 @@ async def test_a_frozen_replica_loses_its_turns_and_the_edits_it_had_under_way_d
         await until(lambda: any(" 300317 " in refusal for refusal in here.lark.refusals), 10)
         await asyncio.sleep(1.0)
         here.gateway.signal(signal.SIGCONT)
-        await finished(here, talk, REPAIRED_WITHIN)
+        await mended(here, talk, REPAIRED_WITHIN)
 
 
-@pytest.mark.xfail(strict=False, reason="an edit that comes late is not mended on Slack yet")
 async def test_an_edit_that_nobody_answered_in_time_does_not_undo_the_final_text(tmp_path: Path) -> None:
     """Nobody dies: the same process has shown the whole answer before Slack gets round to its earlier edit."""
     async with crashing(tmp_path, "sqlite", tokens_per_second=8) as here:
@@ -53,7 +49,6 @@ async def test_an_edit_that_nobody_answered_in_time_does_not_undo_the_final_text
         await here.answered(said, lambda: here.slack.thread("D1", None), within=REPAIRED_WITHIN)
 
 
-@pytest.mark.xfail(strict=False, reason="a post that comes after it was looked for stays on Slack")
 async def test_a_post_that_was_under_way_at_the_freeze_does_not_stay_beside_the_answer(
     tmp_path: Path,
 ) -> None:
@@ -69,10 +64,9 @@ async def test_a_post_that_was_under_way_at_the_freeze_does_not_stay_beside_the_
             here.networks[platform].become("good")
         await asyncio.sleep(1.0)
         here.gateway.signal(signal.SIGCONT)
-        await finished(here, talk, REPAIRED_WITHIN)
+        await mended(here, talk, REPAIRED_WITHIN)
 
 
-@pytest.mark.xfail(strict=False, reason="replicas reap one another after a store was away for a lease")
 async def test_a_store_that_is_away_for_longer_than_a_lease_makes_nobody_ask_again(tmp_path: Path) -> None:
     redis = server("--appendonly", "yes", "--appendfsync", "always")
     async with crashing(tmp_path, "redis", tokens_per_second=12, server=redis) as here:
@@ -86,9 +80,6 @@ async def test_a_store_that_is_away_for_longer_than_a_lease_makes_nobody_ask_aga
     redis.remove()
 
 
-@pytest.mark.xfail(
-    strict=False, reason="a reset connection raises what the store does not take for an outage"
-)
 async def test_connections_to_redis_that_are_reset_do_not_end_the_gateway(tmp_path: Path) -> None:
     async with crashing(tmp_path, "redis", replicas=1, tokens_per_second=8, proxied=True) as here:
         talk = await everywhere(here)

@@ -227,6 +227,14 @@ class RedisTurns:
             "suspect", partition, str(claim.key), claim.turn.id, repr(after), stray, durable=True
         )
 
+    async def epoch_if_idle(self, key: ConversationKey) -> int | None:
+        tag = self._partitions.tag(self._partitions.of(key.bot))
+        waiting, epoch = await asyncio.gather(
+            self._batching.run(tag, "EXISTS", f"{tag}:queue:{key}"),
+            self._batching.run(tag, "HGET", f"{tag}:conversation:{key}", "epoch"),
+        )
+        return None if waiting else int(epoch or 0)
+
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
         lists = await asyncio.gather(
             *(

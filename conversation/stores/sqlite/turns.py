@@ -296,6 +296,14 @@ class SqliteTurns:
     async def suspect(self, claim: Claim, after: float, stray: str = "") -> None:
         await self._writer.run(lambda db: repairs.suspect(db, claim, stray, self._clock.now() + after))
 
+    async def epoch_if_idle(self, key: ConversationKey) -> int | None:
+        def step(db: sqlite3.Connection) -> int | None:
+            row = db.execute("SELECT queued, epoch FROM conversation WHERE key = ?", (str(key),)).fetchone()
+            queued, epoch = row or (0, 0)
+            return None if queued else int(epoch)
+
+        return await self._writer.run(step)
+
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
         def step(db: sqlite3.Connection) -> tuple[DeadLetter, ...]:
             letters = db.execute(

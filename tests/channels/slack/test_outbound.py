@@ -442,6 +442,14 @@ async def test_a_taken_over_stream_is_stopped_and_overwritten(desk: Desk, make_c
     assert (desk.answer(part).text, desk.answer(part).metadata) == ("Of the new process", label("p0"))
 
 
+async def idle() -> int | None:
+    return 7
+
+
+async def busy() -> int | None:
+    return None
+
+
 @pytest.mark.parametrize("chat", ["C1", "D1"])
 async def test_a_late_edit_over_a_finished_answer_is_written_over(
     desk: Desk, make_channel: MakeChannel, chat: str
@@ -453,7 +461,7 @@ async def test_a_late_edit_over_a_finished_answer_is_written_over(
     await live.close("Of the new process")
     stale = post.Message(part.to.chat, desk.answer(part).ts, part.id, part.to.thread)
     await post.PostedPart(desk.channel._api, limits.Limits(Budget()), stale, None).show("Of the old pro")
-    await later.repair([ShownPart(part, desk.refs["p0"], "Of the new process")], ())
+    await later.repair([ShownPart(part, desk.refs["p0"], "Of the new process")], (), idle)
     assert [text for _, text in desk.answer(part).history][-2:] == ["Of the old pro", "Of the new process"]
 
 
@@ -464,7 +472,7 @@ async def test_copies_of_a_finished_answer_are_taken_away_and_nothing_else(plain
     ref = plain_desk.refs["p0"]
     await plain_desk.bot.open(part, "Answer")  # of a process that did not know better
     assert len(plain_desk.answers(part)) == 3
-    await plain_desk.bot.repair([ShownPart(part, ref, "Answer p0")], (ref,))
+    await plain_desk.bot.repair([ShownPart(part, ref, "Answer p0")], (ref,), idle)
     assert [shown.text for shown in plain_desk.answers(part)] == ["Answer p0", "Answer p1"]
 
 
@@ -474,9 +482,30 @@ async def test_a_stray_stream_whose_sender_knew_it_is_taken_away(desk: Desk) -> 
     await (await desk.bot.open(part, "Answer")).close("Answer")
     ref = desk.refs["p0"]
     await desk.bot.open(part, "Ans")
-    await desk.bot.repair([ShownPart(part, ref, "Answer")], (desk.refs["p0"],))
+    await desk.bot.repair([ShownPart(part, ref, "Answer")], (desk.refs["p0"],), busy)
     assert [shown.text for shown in desk.answers(part)] == ["Answer"]
     assert desk.slack.open_streams() == []
+
+
+async def test_a_stray_stream_that_nobody_knows_is_taken_away_once_nothing_grows_there(desk: Desk) -> None:
+    part = await desk.ask("p0")
+    await (await desk.bot.open(part, "Answer")).close("Answer")
+    ref = desk.refs["p0"]
+    await desk.bot.open(part, "Ans")
+    assert not await desk.bot.repair([ShownPart(part, ref, "Answer")], (), busy), "again later"
+    assert len(desk.answers(part)) == 2, "it may be an answer that grows"
+    assert await desk.bot.repair([ShownPart(part, ref, "Answer")], (), idle)
+    assert [shown.text for shown in desk.answers(part)] == ["Answer"]
+
+
+async def test_what_another_program_wrote_under_the_bots_name_stays(desk: Desk) -> None:
+    part = await desk.ask("p0")
+    await (await desk.bot.open(part, "Answer")).close("Answer")
+    shown = desk.slack._add("C1", "bot", "U0BOT", part.to.thread)
+    desk.slack.show(shown, "Deployed.")
+    assert await desk.bot.repair([ShownPart(part, desk.refs["p0"], "Answer")], (), idle)
+    assert [shown.text for shown in desk.answers(part)] == ["Answer", "Deployed."]
+    assert desk.slack.complaints.pop().endswith("message_not_in_streaming_state"), "that is how it is told"
 
 
 @pytest.mark.parametrize("chat", ["C1", "D1"])

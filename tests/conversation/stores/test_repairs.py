@@ -120,3 +120,13 @@ async def test_a_dead_session_is_reaped_without_grace_while_others_tick(
         await turns.renew(heir, ())
         await turns.tick(9)
     assert [claim.key for claim in await turns.claim(heir, 1)] == [key()]
+
+
+async def test_nothing_ran_where_a_conversation_is_idle_with_the_same_epoch(
+    turns: TurnStore, session: str
+) -> None:
+    assert await turns.epoch_if_idle(key()) == 0
+    claim = await claimed(turns, session, "hello")
+    assert await turns.epoch_if_idle(key()) is None
+    await turns.complete(claim, answered("ok"), keep_turns=9)
+    assert await turns.epoch_if_idle(key()) == claim.epoch
