@@ -96,8 +96,8 @@ class Executor:
                 raise
             _log.warning("delivery refused", turn=turn.id, bot=bot.id, cause=str(trouble))
             final = await self._give_up(turn, relay)
-        taken_over = claim.last_send_at is not None or turn.crashes
-        in_doubt = final.texts and (taken_over or relay.has_pending_edit)
+        begun_before = claim.last_send_at is not None or turn.crashes or turn.failures
+        in_doubt = final.texts and (begun_before or relay.has_pending_edit)
         return Ended(final, bot.outbound.repair_after if in_doubt else None)
 
     async def _give_up(self, turn: Turn, relay: Relay) -> Final:
