@@ -11,8 +11,8 @@ import pytest
 from conversation.texts import notice
 from conversation.turn import Reason
 from gateway.demo.model import Message, Reply
-from tests.conversation.stores.servers import fresh_namespace, valkey
-from tests.faults.talk import PLATFORMS, Look, replies
+from tests.conversation.stores.servers import valkey
+from tests.faults.crash import Engine, Talk, all_of_them, everywhere, store
 from tests.gateway.test_dead_letters_command import command
 from tests.town import Town, town
 from tests.waiting import until
@@ -24,47 +24,47 @@ def script(messages: list[Message]) -> Reply:
     return Reply(f"fine: {messages[-1].content}")
 
 
-def damage_file(path: Path) -> None:
+def damage_file(path: Path) -> int:
     with sqlite3.connect(path) as db:
-        assert db.execute("UPDATE turn SET message = x'00ff' WHERE seq = 1").rowcount == 1
+        damaged = db.execute("UPDATE turn SET message = x'00ff' WHERE seq = 1").rowcount
     db.close()
+    return damaged
 
 
-def damage_queue(namespace: str) -> None:
-    found = valkey().ask("KEYS", f"*{namespace}*:queue:*")
-    assert isinstance(found, list)
-    (queue,) = found
-    facts, _, _ = str(valkey().ask("LINDEX", queue, 0)).partition("\n")
-    valkey().ask("LSET", queue, 0, f"{facts}\nwhat is this")
+def damage_queues(namespace: object) -> int:
+    queues = valkey().ask("KEYS", f"*{namespace}*:queue:*")
+    assert isinstance(queues, list)
+    for queue in queues:
+        facts, _, _ = str(valkey().ask("LINDEX", queue, 0)).partition("\n")
+        valkey().ask("LSET", queue, 0, f"{facts}\nwhat is this")
+    return len(queues)
 
 
-def settled(here: Town, look: Look) -> bool:
-    """Whether the card that Lark shows before there is any text has been there for a while, and is stored."""
-    asked_for = time.time() - here.model.calls_made[0].started_at
-    return asked_for > 0.5 and all(time.time() - one.at > 0.5 for one in replies(look))
+def settled(here: Town, talk: Talk) -> bool:
+    """All are being answered, and what Lark shows before there is any text has been there for a while."""
+    shown = [reply for spoken in talk.values() for reply in spoken.replies]
+    return len(here.model.calls_made) == len(talk) and all(
+        time.time() - at > 0.5
+        for at in (*(one.at for one in shown), *(call.started_at for call in here.model.calls_made))
+    )
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "redis"])
-@pytest.mark.parametrize("platform", PLATFORMS)
 async def test_a_damaged_record_is_answered_with_a_notice_and_what_follows_is_answered(
-    tmp_path: Path, platform: str, engine: str
+    tmp_path: Path, engine: Engine
 ) -> None:
-    namespace = fresh_namespace()
-    store = {"store": {"url": valkey().url, "namespace": namespace}} if engine == "redis" else {}
-    admin = {"token": "made-up"}
-    async with town(
-        tmp_path, script=script, first_token_after=3.0, settings={**store, "admin": admin}
-    ) as here:
-        said, look = await PLATFORMS[platform](here)
-        await until(lambda: here.model.calls_made and settled(here, look), 10)
+    settings = {**store(engine), "admin": {"token": "made-up"}}
+    async with town(tmp_path, script=script, first_token_after=3.0, settings=settings) as here:
+        talk = await everywhere(here)
+        await until(lambda: settled(here, talk), 10)
         await here.gateway.kill()
-        if engine == "redis":
-            damage_queue(namespace)
-        else:
-            damage_file(tmp_path / "turnkeeper.db")
+        match settings.get("store"):
+            case {"namespace": namespace}:
+                assert damage_queues(namespace) == len(talk)
+            case _:
+                assert damage_file(tmp_path / "turnkeeper.db") == len(talk)
         await here.gateway.start()
-        await until(lambda: len(replies(look)) == 2 and "fine: two" in replies(look)[1].text, 40)
-        assert replies(look)[0].text.startswith(SORRY)
-        assert said[0].accepted
+        await all_of_them(talk, lambda one: [reply.text for reply in one.replies][1:] == ["fine: two"], 60)
+        assert all(spoken.replies[0].text.startswith(SORRY) for spoken in talk.values())
         code, letters, _ = await command("list", "--json", folder=tmp_path)
-        assert (code, letters.count('"malformed"')) == (0, 1)
+        assert (code, letters.count('"malformed"')) == (0, len(talk))
