@@ -195,9 +195,9 @@ class Directory:
         self._look_again.set()
 
     async def _open_session(self) -> None:
-        self._lease = lease.Lease(self._machine_time)  # nothing extends the one before any more
-        asked_at = self._lease.now()
+        asked_at = self._machine_time()
         self._session = await self._turns.open_session()
+        self._lease = lease.Lease(self._machine_time)  # nothing extends the one before any more
         self._begun.clear()
         self._extend_lease(asked_at)
 

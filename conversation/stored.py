@@ -70,6 +70,14 @@ def readable(record: bytes) -> tuple[InboundMessage, ...]:
         return ()
 
 
+def has_final(delivery: bytes) -> bool:
+    """Whether the final text is stored; not if that cannot be read."""
+    try:
+        return stored_delivery.read(delivery).final is not None
+    except UnreadableRecordError:
+        return False
+
+
 def known_reason(name: str) -> Reason:
     """One that only a later version knows counts as MALFORMED."""
     try:

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from conversation.keys import ConversationKey
-from conversation.stored import read_turn, stored_delivery
+from conversation.stored import has_final, read_turn
 from conversation.stores.events import EventKind
 from conversation.stores.port import SEEN_FOR, ClaimLostError, SessionLostError, Stopped
 from conversation.stores.sqlite import line
@@ -186,7 +186,7 @@ def stop(db: sqlite3.Connection, conversation: int, seq: int, reason: Reason, no
     turn_id, refusal, delivery = db.execute(
         "SELECT id, refusal, delivery FROM turn WHERE conversation = ? AND seq = ?", (conversation, seq)
     ).fetchone()
-    if refusal is not None or (delivery and stored_delivery.read(delivery).final is not None):
+    if refusal is not None or (delivery and has_final(delivery)):
         return None
     db.execute("UPDATE turn SET refusal = ? WHERE conversation = ? AND seq = ?", (reason, conversation, seq))
     key, epoch, owner, first = db.execute(
