@@ -32,7 +32,7 @@ bench: $(VENV)/.dev
 
 # Replicas under load while something breaks every second or two: make chaos STORE=redis WORKERS=3 SECONDS=600 SEED=7
 chaos: $(VENV)/.dev
-	$(BIN)/python -m tests.chaos $(if $(STORE),--store $(STORE)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.chaos $(if $(STORE),--store $(STORE)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
 
 # The environment. Made without ensurepip, which Debian ships apart; pip itself installs into it from outside.
 $(VENV)/.made:

@@ -14,7 +14,7 @@ from typing import get_args
 
 from rich.console import Console
 
-from tests.chaos.plan import Plan, StoreName
+from tests.chaos.plan import EVERY, Kind, Plan, StoreName
 from tests.chaos.report import print_result
 from tests.chaos.run import run
 
@@ -25,13 +25,15 @@ def main() -> int:
     parser.add_argument("--workers", type=int, help="replicas of the gateway; 3, and 1 on sqlite")
     parser.add_argument("--seconds", type=float, default=60.0, help="for which people talk and things break")
     parser.add_argument("--seed", type=int, help="decides what breaks and what is said; else one is drawn")
+    parser.add_argument("--every", type=float, default=EVERY, help="seconds between two strikes, about")
+    parser.add_argument("--only", choices=get_args(Kind), help="nothing else strikes")
     parser.add_argument("--history", type=Path, default=Path("chaos"), help="the folder of histories")
     given = parser.parse_args()
     workers = given.workers or (1 if given.store == "sqlite" else 3)
     if given.store == "sqlite" and workers != 1:
         parser.error("--workers: a SQLite file belongs to one process; give 1, or another --store")
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(100_000)
-    plan = Plan(given.store, workers, given.seconds, seed)
+    plan = Plan(given.store, workers, given.seconds, seed, given.every, given.only)
     console = Console(width=None if sys.stdout.isatty() else 100)
     console.print(f"{plan.store}: {plan.workers} replicas, {plan.seconds:g} s, seed {plan.seed}")
 

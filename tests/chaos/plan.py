@@ -54,20 +54,25 @@ _WEIGHTS: dict[StoreName, dict[Kind, int]] = {
     },
 }
 
-BETWEEN = (1.0, 2.0)
-"""Seconds between two strikes."""
+EVERY = 1.5
+"""Seconds between two strikes, a third more or less."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """``only``: nothing else strikes, as to see what a kill alone costs."""
+
     store: StoreName = "redis"
     workers: int = 3
     seconds: float = 60.0
     seed: int = 1
+    every: float = EVERY
+    only: Kind | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.store.replace('+', '-')}-{self.workers}-{self.seconds:g}s-seed{self.seed}"
+        only = f"-{self.only.replace(' ', '-')}" if self.only else ""
+        return f"{self.store.replace('+', '-')}-{self.workers}-{self.seconds:g}s-seed{self.seed}{only}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +92,8 @@ def strikes(plan: Plan) -> Iterator[Strike]:
     weights = _WEIGHTS[plan.store]
     while True:
         yield Strike(
-            after=chance.uniform(*BETWEEN),
-            kind=chance.choices(list(weights), list(weights.values()))[0],
+            after=chance.uniform(plan.every * 2 / 3, plan.every * 4 / 3),
+            kind=plan.only or chance.choices(list(weights), list(weights.values()))[0],
             victim=chance.randrange(plan.workers),
             luck=chance.random(),
             more_luck=chance.random(),
