@@ -111,6 +111,7 @@ class Storm:
     async def _kill(self, victim: Replica, seconds: float) -> None:
         if not victim.up:
             return
+        victim.up = False  # at once: another strike may be meant for the same one
         self._count("kills")
         self.kills.append((time.time(), victim.address))
         await asyncio.shield(victim.kill())
