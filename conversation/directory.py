@@ -143,11 +143,12 @@ class Directory:
             self._look_again.set()  # slots that are being filled may turn out free
         return admission
 
-    async def stop(self, key: ConversationKey, request: str) -> bool:
-        """Let the reply that this conversation is writing, or would write next, end; whether there is one.
-        ``request`` names the wish, which counts once. Raises StoreUnavailableError.
+    async def stop(self, key: ConversationKey, request: str, asked_at: float) -> bool:
+        """Let the reply that this conversation is writing, or would write next, end; whether there is one that was
+        meant at ``asked_at``, by the platform's time. ``request`` names the wish, which counts once. Raises
+        StoreUnavailableError.
         """
-        return self._tell(await self._turns.stop(key, request))
+        return self._tell(await self._turns.stop(key, request, asked_at))
 
     async def take_back(self, bot: str, turn_id: str) -> bool:
         """The person took this message back: whether that changed anything. Raises StoreUnavailableError."""
@@ -308,6 +309,8 @@ class Directory:
                 if self._running.get(claim.key) is running:
                     del self._running[claim.key]
             running = None
+            if following is not None and self._free > 0:
+                self._look_again.set()  # something was ready though a slot was free: there may be more
             if following is not None and self._is_new(following):
                 running = self._running[following.key] = _Running(following)
 

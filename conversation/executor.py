@@ -23,7 +23,12 @@ import structlog
 from conversation import context
 from conversation.bot import Agent, Bot
 from conversation.clock import Clock
-from conversation.outbound import DeliveryError, DeliveryRefusedError, DeliveryStoppedError
+from conversation.outbound import (
+    DeliveryDelayedError,
+    DeliveryError,
+    DeliveryRefusedError,
+    DeliveryStoppedError,
+)
 from conversation.persistence import persistently
 from conversation.providers.port import Prompt, ProviderError
 from conversation.relay import Relay
@@ -44,6 +49,12 @@ LONGEST_MODEL_WAIT = 10.0
 
 FAILURES_BEFORE_DEAD = 10
 """Put-backs after which a turn that cannot be delivered is given up: about half an hour of trying."""
+
+STOP_HEARD_WITHIN = 5.0
+"""Seconds from a refused write to the platform's own event that the person pressed stop."""
+
+UNKNOWN_BOT_DELAY = 5.0
+"""Seconds after which a turn of a bot that this process does not have is offered to all processes again."""
 
 _IDLE_SLACK = 0.02
 """Share of the idle timeout by which it may come early: moving a timer costs more than a token (measured)."""
@@ -78,6 +89,8 @@ class Executor:
         """
         bot = self._bots.get(claim.key.bot)
         if bot is None:
+            if claim.turn.failures < FAILURES_BEFORE_DEAD:  # another process may know it: a deployment rolls
+                raise DeliveryDelayedError(f"no bot {claim.key.bot!r} in this process", UNKNOWN_BOT_DELAY)
             return Ended(Final((), "", Outcome("dead", Reason.BOT_DISABLED)))
 
         async def checkpoint(delivery: Delivery) -> None:
@@ -89,6 +102,8 @@ class Executor:
             final = turn.delivery.final or await self._decide(bot, turn, relay, stop)
             await relay.settle(final)
         except DeliveryStoppedError:
+            # The platform tells of the same wish: heard after this turn it would end the next one.
+            await stop.told(within=STOP_HEARD_WITHIN)
             return Ended(Final((), relay.answer, Outcome("cancelled", Reason.CANCELLED)))
         except DeliveryError as trouble:
             refused = isinstance(trouble, DeliveryRefusedError)
@@ -97,7 +112,7 @@ class Executor:
             _log.warning("delivery refused", turn=turn.id, bot=bot.id, cause=str(trouble))
             final = await self._give_up(turn, relay)
         begun_before = claim.last_send_at is not None or turn.crashes or turn.failures
-        in_doubt = final.texts and (begun_before or relay.has_pending_edit)
+        in_doubt = final.texts and final.outcome.kind != "dead" and (begun_before or relay.has_pending_edit)
         return Ended(final, bot.outbound.repair_after if in_doubt else None)
 
     async def _give_up(self, turn: Turn, relay: Relay) -> Final:

@@ -113,9 +113,11 @@ class Relay:
         Raises DeliveryRefusedError, ClaimLostError, and DeliveryDelayedError when the platform did not take
         it for a while: the whole may then be repeated.
         """
-        if self._delivery.final is None:
+        if self._delivery.final != final:
             self._delivery = Delivery(self._delivery.parts, final)
             await self._checkpoint(self._delivery)
+        if not final.texts and self._claim.turn.attempt > 1 and not self._delivery.parts:
+            await self._insist(partial(self._take_away, Part(0, "")))  # an earlier attempt may have sent it
         for number in range(len(self._finished), len(final.texts)):
             text = final.texts[number]
             part = self._live

@@ -1,7 +1,7 @@
-"""Shows answers once more over which a process that had lost its turn may have written.
+"""Shows answers once more over which something may have been written late.
 
-A platform that refuses a stale writer needs none of this. Where it does not, a write that left a process in time may
-arrive late, and one that a frozen process was about to make leaves when it thaws.
+A platform that refuses a stale writer needs none of this. Where it does not, an edit that got no answer may be made
+after the final text, and one that a frozen process was about to make leaves when it thaws.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ LOOK_EVERY = 5.0
 """Seconds between two looks for repairs that are due."""
 
 AT_ONCE = 20
-"""Repairs taken at a time; they are made one after the other, below everything that somebody waits for."""
+"""Repairs made at once; each goes below everything that somebody waits for."""
+
+PATIENCE = 45.0
+"""Seconds that a repair may take, less than REPAIR_AGAIN: one workspace at its limit holds up no other's."""
 
 _log = structlog.get_logger()
 
@@ -36,11 +39,24 @@ class Repairs:
         while True:
             await asyncio.sleep(LOOK_EVERY)
             try:
-                for repair in await self._turns.due_repairs(AT_ONCE):
-                    if await self._make(repair):
-                        await self._turns.repaired(repair)
+                due = await self._turns.due_repairs(AT_ONCE)
             except StoreUnavailableError as error:
                 _log.warning("store unavailable", cause=str(error))
+                continue
+            async with asyncio.TaskGroup() as making:
+                for repair in due:
+                    making.create_task(self._see_to(repair), name=f"repair {repair.turn.id}")
+
+    async def _see_to(self, repair: Repair) -> None:
+        """What is not done, for whatever reason, is due again."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                if await self._make(repair):
+                    await self._turns.repaired(repair)
+        except (StoreUnavailableError, TimeoutError) as error:
+            _log.warning(
+                "repair not made", turn=repair.turn.id, bot=repair.turn.message.key.bot, cause=str(error)
+            )
 
     async def _make(self, repair: Repair) -> bool:
         """Whether it is done; else it is due again."""
@@ -64,6 +80,8 @@ class Repairs:
         except DeliveryError as trouble:
             _log.warning("repair not made", turn=turn.id, bot=bot.id, cause=str(trouble))
             return isinstance(trouble, DeliveryRefusedError)
+        except (StoreUnavailableError, TimeoutError):
+            raise
         except Exception:  # noqa: BLE001 - the boundary of a repair: a bug in one must not end the process
             _log.exception("repair broke", turn=turn.id, bot=bot.id)
             return True

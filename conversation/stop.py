@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,12 +24,20 @@ class Stop:
     def __init__(self) -> None:
         self._reason: Reason | None = None
         self._patience: asyncio.Timeout | None = None
+        self._told = asyncio.Event()
 
     def now(self, reason: Reason) -> None:
         if self._reason is None:
             self._reason = reason
+            self._told.set()
             if self._patience is not None:
                 self._patience.reschedule(0)
+
+    async def told(self, within: float) -> None:
+        """Return when the turn was stopped, or after so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._told.wait()
 
     @asynccontextmanager
     async def heeded(self) -> AsyncIterator[None]:

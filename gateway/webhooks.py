@@ -115,7 +115,7 @@ class Webhooks:
         refusal = bot.gates.refusal_to_stop(wish.by, wish.key, wish.asked_at, self._clock.now())
         if refusal is not None:
             return _answer(f"ignored; reason={refusal}", wish.nothing)
-        if await self._directory.stop(wish.key, wish.request):
+        if await self._directory.stop(wish.key, wish.request, wish.asked_at):
             return _answer("accepted", wish.done)
         return _answer(_NOTHING_TO_STOP, wish.nothing)
 

@@ -20,5 +20,5 @@ def stop_pressed(
         ),
         request=stable_id(CHANNEL, bot, f"stop:{envelope.event_id}"),
         by=Sender(event.user, tenant),
-        asked_at=envelope.event_time,
+        asked_at=envelope.event_time + 1,  # it is in whole seconds, messages are not
     )

@@ -98,7 +98,11 @@ class SlackOutbound:
         first = parts[0].request
         for part in parts:
             message = _message(part.request, _ts(part.ref))
-            await PostedPart(self._api, self._limits, message, None).show(part.text)
+            try:
+                await PostedPart(self._api, self._limits, message, None).show(part.text)
+            except errors.SlackRefusedError as refused:
+                if refused.code != "message_not_found":  # else somebody deleted it
+                    raise
         before = await quiet()
         shown = await look_through(self._api, self._limits, first, streamed=self._streams_in(first))
         was_quiet = before is not None and await quiet() == before
@@ -109,10 +113,11 @@ class SlackOutbound:
         for ts in copies.keys() - own:
             await self._remove(first, copies[ts])
         for ts in set(shown.unlabelled) - own if was_quiet else ():
-            if await stop_stream(
-                self._api, self._limits, _message(first, ts)
-            ):  # nobody else's message streams
-                await self._remove(first, Ref(ts=ts, stream=False))
+            with contextlib.suppress(DeliveryStoppedError):  # a person stopped it, and it stays
+                if await stop_stream(
+                    self._api, self._limits, _message(first, ts)
+                ):  # nobody else's message streams
+                    await self._remove(first, Ref(ts=ts, stream=False))
         return was_quiet or not shown.unlabelled
 
     async def remove(self, part: PartRequest, ref: str) -> None:

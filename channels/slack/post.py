@@ -75,8 +75,8 @@ async def leave_processing(api: WebApi, limits: Limits, message: Message) -> Non
     """Take "processing" off the thread whose stream a person stopped, which Slack leaves to the app (docs:
     reference/events/agent_session_stopped). An app that is no agent has no such status: a refusal is no fault.
     """
-    await limits.session_status.take(urgent=True)
     with contextlib.suppress(DeliveryError):
+        await limits.session_status.take(urgent=True)
         await api.write(
             Call("agents.sessions.setStatus", limits.session_status),
             {"channel_id": message.chat, "thread_ts": message.thread, "status": "active"},

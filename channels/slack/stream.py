@@ -67,6 +67,7 @@ class StreamedPart:
                 return
             await self._stop()
             self._post = await self._posted()
+            return  # what follows takes its turn among the updates
         await self._post.show(text)
 
     async def close(self, text: str) -> None:

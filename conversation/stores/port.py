@@ -162,8 +162,9 @@ class TurnStore(Protocol):
         """
         ...
 
-    async def stop(self, key: ConversationKey, request: str) -> Stopped | None:
-        """Let the head turn end with Reason.CANCELLED, running or not; None if there is nothing to stop.
+    async def stop(self, key: ConversationKey, request: str, asked_at: float) -> Stopped | None:
+        """Let the head turn end with Reason.CANCELLED, running or not; None if there is nothing to stop, or if its
+        newest message was sent after ``asked_at``, by the platform's time: that is not the one that was meant.
 
         ``request`` names this wish: a second call with it does nothing, for 24 hours.
         """
@@ -224,7 +225,9 @@ class TurnStore(Protocol):
         ...
 
     async def repaired(self, repair: Repair) -> None:
-        """Done. Within REPAIRABLE_FOR of the completion ``suspect`` can make it due again."""
+        """Done, unless further strays were told of meanwhile. Within REPAIRABLE_FOR of the completion ``suspect`` can
+        make it due again.
+        """
         ...
 
     async def suspect(self, claim: Claim, after: float, stray: str = "") -> None:

@@ -115,15 +115,18 @@ class ReferenceTurns:
             return Admission("duplicate")
         self._line.limit(message.key.bot, limits)
         conversation = self._conversations.setdefault(message.key, Conversation())
+        merged = (
+            refusal is None and when_busy != "queue" and self._merge(conversation, message, limits.queued)
+        )
+        if not merged and len(conversation.queue) > limits.queued:
+            self._log("message.refused", message.key, message.turn_id, Reason.QUEUE_FULL)
+            notice_due, conversation.told_full = not conversation.told_full, True
+            return Admission("queue_full", notice_due=notice_due)
         stopped = None
         if refusal is None and when_busy == "interrupt":
             stopped = self._stop_head(message.key, Reason.SUPERSEDED, begun=True)
-        if refusal is None and when_busy != "queue" and self._merge(conversation, message, limits.queued):
+        if merged:
             return Admission("accepted", stopped=stopped)
-        if len(conversation.queue) > limits.queued:
-            self._log("message.refused", message.key, message.turn_id, Reason.QUEUE_FULL)
-            notice_due, conversation.told_full = not conversation.told_full, True
-            return Admission("queue_full", notice_due=notice_due, stopped=stopped)
         conversation.told_full = False
         was_idle = not conversation.queue
         conversation.queue.append(Turn(message.turn_id, (message,), self._clock.now(), refusal))
@@ -149,8 +152,13 @@ class ReferenceTurns:
         self._log("message.merged", message.key, message.turn_id, last.id)
         return True
 
-    async def stop(self, key: ConversationKey, request: str) -> Stopped | None:
-        return self._stop_head(key, Reason.CANCELLED) if self._first_sight(request) else None
+    async def stop(self, key: ConversationKey, request: str, asked_at: float) -> Stopped | None:
+        if not self._first_sight(request):
+            return None
+        conversation = self._conversations.get(key)
+        if conversation and conversation.queue and conversation.queue[0].message.sent_at > asked_at:
+            return None
+        return self._stop_head(key, Reason.CANCELLED)
 
     async def take_back(self, bot: str, turn_id: str) -> Stopped | None:
         found = self._find(bot, turn_id)
@@ -253,7 +261,7 @@ class ReferenceTurns:
 
     async def repaired(self, repair: Repair) -> None:
         kept = self._kept.get(repair.turn.id)
-        if kept is not None:
+        if kept is not None and kept.strays == repair.strays:
             kept.due_at, kept.strays = None, ()
 
     async def suspect(self, claim: Claim, after: float, stray: str = "") -> None:

@@ -6,6 +6,9 @@ from conversation.keys import ConversationKey
 from conversation.messages import Address, InboundMessage, Sender
 from conversation.turn import Final, Outcome
 
+SAID_AT = 1_800_000_000.0
+"""When every message was sent."""
+
 
 class ManualClock:
     """Time stands still until a test moves it."""
@@ -34,7 +37,7 @@ def message(
         address=Address(chat, f"m-{text}", "", user, "T1"),
         sender=Sender(user, "T1"),
         text=text,
-        sent_at=1_800_000_000.0,
+        sent_at=SAID_AT,
         locale="en",
     )
 

@@ -92,3 +92,36 @@ def test_a_process_that_lost_its_session_begins_no_further_call() -> None:
     frozen.tell(call_begins_at=4.0, takes=0.1)
     assert frozen.platform.late_writes == 0
     assert frozen.slow.directory.accepting, "it goes on under a new session"
+
+
+def test_a_message_taken_back_after_a_crash_leaves_nothing_of_what_nobody_had_stored() -> None:
+    house = House(says("Once", 60.0, " upon"))
+    house.platform.seconds_to_answer = 5.0
+
+    async def story() -> None:
+        async with house.running():
+            await house.say(message("hello"))
+            await asyncio.sleep(1.0)
+        assert house.platform.shown == ["Once"], "posted, and its sender died before it knew"
+        await house.store.turns.take_back("helpdesk", message("hello").turn_id)
+        async with house.running():
+            await house.quiet()
+
+    virtual_time.run(story())
+    assert house.outcomes == ["taken_back"]
+    assert house.platform.shown == []
+
+
+def test_an_answer_that_was_given_up_is_not_shown_again_later() -> None:
+    house = House(says("fine"))
+    house.platform.trouble["close"] = [DeliveryDelayedError("503", 40.0, pending=True)] * 11
+
+    async def story() -> None:
+        async with house.running():
+            await house.say(message("hello"))
+            await house.quiet()
+            await asyncio.sleep(120.0)
+
+    virtual_time.run(story())
+    assert house.outcomes == ["delivery_failed"]
+    assert house.platform.repairs == []

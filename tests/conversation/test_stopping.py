@@ -15,7 +15,7 @@ from conversation.turn import Reason
 from tests import virtual_time
 from tests.conversation.fake_platform import FakePlatform, in_turn, says
 from tests.conversation.house import House
-from tests.conversation.made_up import key, message
+from tests.conversation.made_up import SAID_AT, key, message
 
 GROWING = says("Once", 2.0, " upon", 2.0, " a time", 60.0, " the end")
 
@@ -38,7 +38,7 @@ def after(seconds: float, act: Callable[[House], Awaitable[object]], house: Hous
 
 
 def stop(house: House) -> Awaitable[bool]:
-    return house.directory.stop(key(), "stop 1")
+    return house.directory.stop(key(), "stop 1", SAID_AT)
 
 
 def take_back(house: House) -> Awaitable[bool]:
@@ -139,7 +139,9 @@ def test_a_reply_that_was_stopped_when_its_process_died_is_not_begun_again() -> 
         async with house.running():
             await house.say(message("hello"))
             await asyncio.sleep(2.5)
-            await house.store.turns.stop(key(), "stop 1")  # the process is dead before it hears of it
+            await house.store.turns.stop(
+                key(), "stop 1", SAID_AT
+            )  # the process is dead before it hears of it
         async with house.running():
             await house.quiet()
 
@@ -175,7 +177,7 @@ def test_what_another_process_stopped_is_heard_by_the_one_that_runs_it() -> None
         async with here.running(), there.running():
             await here.say(message("hello"))
             await asyncio.sleep(2.5)
-            assert await there.directory.stop(key(), "stop 1")
+            assert await there.directory.stop(key(), "stop 1", SAID_AT)
             await asyncio.sleep(6.0)
             assert here.outcomes == ["cancelled"], "at its next renewal at the latest"
 
@@ -199,3 +201,17 @@ def test_one_person_cannot_take_all_slots() -> None:
     virtual_time.run(story())
     assert most == 3
     assert house.platform.shown == ["ab"] * 7
+
+
+def test_the_platforms_own_word_of_a_stop_does_not_end_the_next_reply() -> None:
+    """It comes a moment after the platform has refused a write for the same reason."""
+    house = House(in_turn(says("Once", 2.0, " upon", 2.0, " a time"), says("fine")))
+    house.platform.trouble["show"] = [DeliveryStoppedError("stopped_by_user")]
+
+    async def act(_: House) -> None:
+        await house.say(message("next"))
+        await asyncio.sleep(2.5)
+        assert await stop(house)
+
+    after(1.0, act, house)
+    assert house.outcomes == ["cancelled", "answered"]

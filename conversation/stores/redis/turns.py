@@ -137,17 +137,18 @@ class RedisTurns:
                 return Admission("accepted", Claim(message.key, turn, epoch, session))
             case [b"duplicate"]:
                 return Admission("duplicate")
-            case [b"queue_full", notice_due, *stopped]:
-                return Admission("queue_full", notice_due=bool(notice_due), stopped=rows.stopped(*stopped))
+            case [b"queue_full", notice_due]:
+                return Admission("queue_full", notice_due=bool(notice_due))
             case [b"queued", *stopped]:
                 return Admission("accepted", stopped=rows.stopped(*stopped))
             case _:
                 self._partitions.now_ready(partition, 1)
                 return Admission("accepted")
 
-    async def stop(self, key: ConversationKey, request: str) -> Stopped | None:
+    async def stop(self, key: ConversationKey, request: str, asked_at: float) -> Stopped | None:
         partition = await self._house.partition_for(key.bot)
-        return rows.stopped(await self._call("stop", partition, str(key), request, durable=True))
+        reply = await self._call("stop", partition, str(key), request, repr(asked_at), durable=True)
+        return rows.stopped(reply)
 
     async def take_back(self, bot: str, turn_id: str) -> Stopped | None:
         partition = await self._house.partition_for(bot)
@@ -205,10 +206,13 @@ class RedisTurns:
         _held(await self._on("retry", claim, repr(delay)))
 
     async def tick(self, limit: int) -> bool:
-        partitions = self._partitions.used
-        ticks = [self._call("tick", partition, limit) for partition in partitions]
-        _, *replies = await asyncio.gather(self._house.refresh(), *map(_unless_away, ticks))
-        for partition, reply in zip(partitions, replies, strict=True):
+        """Partition 0 has the heartbeat, and decides for all whether sessions are reaped: not while it is away."""
+        await self._house.refresh()
+        home = await self._call("tick", HOME, limit, "home")
+        elsewhere = [partition for partition in self._partitions.used if partition != HOME]
+        ticks = [self._call("tick", partition, limit, "1" if home[2] else "") for partition in elsewhere]
+        replies = [home, *await asyncio.gather(*map(_unless_away, ticks))]
+        for partition, reply in zip((HOME, *elsewhere), replies, strict=True):
             self._partitions.now_ready(partition, reply[1] if reply else 0)
         return any(reply and reply[0] for reply in replies)
 
@@ -219,7 +223,8 @@ class RedisTurns:
 
     async def repaired(self, repair: Repair) -> None:
         partition = self._partitions.of(repair.turn.message.key.bot)
-        await self._call("repaired", partition, repair.turn.id)
+        strays = "".join(f"{stray}\n" for stray in repair.strays)
+        await self._call("repaired", partition, repair.turn.id, strays)
 
     async def suspect(self, claim: Claim, after: float, stray: str = "") -> None:
         partition = self._partitions.of(claim.key.bot)

@@ -30,14 +30,16 @@ def due(db: sqlite3.Connection, limit: int, now: float, again_at: float) -> tupl
         db.execute("UPDATE repair SET due_at = ? WHERE turn = ?", (again_at, turn_id))
         repair = read_repair(turn_id, message, admitted_at, attempt, delivery, strays)
         if repair is None:
-            done(db, turn_id)
+            done(db, turn_id, tuple(strays.splitlines()))
         else:
             found.append(repair)
     return tuple(found)
 
 
-def done(db: sqlite3.Connection, turn_id: str) -> None:
-    db.execute("UPDATE repair SET due_at = NULL, strays = '' WHERE turn = ?", (turn_id,))
+def done(db: sqlite3.Connection, turn_id: str, strays: tuple[str, ...]) -> None:
+    """Unless other strays were told of meanwhile."""
+    known = "".join(f"{stray}\n" for stray in strays)
+    db.execute("UPDATE repair SET due_at = NULL, strays = '' WHERE turn = ? AND strays = ?", (turn_id, known))
 
 
 def suspect(db: sqlite3.Connection, claim: Claim, stray: str, due_at: float) -> None:

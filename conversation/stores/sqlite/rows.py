@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from conversation.keys import ConversationKey
-from conversation.stored import has_final, read_turn
+from conversation.stored import has_final, read_turn, readable
 from conversation.stores.events import EventKind
 from conversation.stores.port import SEEN_FOR, ClaimLostError, SessionLostError, Stopped
 from conversation.stores.sqlite import line
@@ -179,6 +179,15 @@ def head(db: sqlite3.Connection, conversation: int) -> tuple[int, int] | None:
         "SELECT seq, attempt FROM turn WHERE conversation = ? ORDER BY seq LIMIT 1", (conversation,)
     ).fetchone()
     return row
+
+
+def sent_at(db: sqlite3.Connection, conversation: int, seq: int) -> float:
+    """Of a turn's newest message; 0 where that cannot be read."""
+    (record,) = db.execute(
+        "SELECT message FROM turn WHERE conversation = ? AND seq = ?", (conversation, seq)
+    ).fetchone()
+    messages = readable(record)
+    return messages[-1].sent_at if messages else 0.0
 
 
 def stop(db: sqlite3.Connection, conversation: int, seq: int, reason: Reason, now: float) -> Stopped | None:

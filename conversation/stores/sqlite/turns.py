@@ -115,17 +115,19 @@ class SqliteTurns:
             conversation = rows.conversation(db, key, bot)
             if not rows.first_sight(db, turn_id, now, conversation.id):
                 return Admission("duplicate")
-            stopped = None
+            joined = stopped = None
             if conversation.queued and when_busy != "queue" and refusal is None:
-                if when_busy == "interrupt":
-                    stopped = rows.interrupt(db, conversation.id, now)
-                if (joined := rows.merge(db, conversation.id, person, record, limits.queued)) is not None:
-                    rows.log(db, now, "message.merged", conversation.id, turn_id, joined)
-                    return Admission("accepted", stopped=stopped)
-            if conversation.queued > limits.queued:
+                joined = rows.merge(db, conversation.id, person, record, limits.queued)
+            if joined is not None:
+                rows.log(db, now, "message.merged", conversation.id, turn_id, joined)
+            elif conversation.queued > limits.queued:
                 db.execute("UPDATE conversation SET told_full = 1 WHERE id = ?", (conversation.id,))
                 rows.log(db, now, "message.refused", conversation.id, turn_id, Reason.QUEUE_FULL)
-                return Admission("queue_full", notice_due=not conversation.told_full, stopped=stopped)
+                return Admission("queue_full", notice_due=not conversation.told_full)
+            if when_busy == "interrupt" and refusal is None:
+                stopped = rows.interrupt(db, conversation.id, now)
+            if joined is not None:
+                return Admission("accepted", stopped=stopped)
             db.execute(
                 "INSERT INTO turn (conversation, seq, id, person, message, admitted_at, refusal)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -148,14 +150,16 @@ class SqliteTurns:
 
         return await self._writer.run(step)
 
-    async def stop(self, key: ConversationKey, request: str) -> Stopped | None:
+    async def stop(self, key: ConversationKey, request: str, asked_at: float) -> Stopped | None:
         def step(db: sqlite3.Connection) -> Stopped | None:
             now = self._clock.now()
             if not rows.first_sight(db, request, now):
                 return None
             row = db.execute("SELECT id FROM conversation WHERE key = ?", (str(key),)).fetchone()
             head = rows.head(db, row[0]) if row else None
-            return rows.stop(db, row[0], head[0], Reason.CANCELLED, now) if head else None
+            if head is None or rows.sent_at(db, row[0], head[0]) > asked_at:
+                return None
+            return rows.stop(db, row[0], head[0], Reason.CANCELLED, now)
 
         return await self._writer.run(step)
 
@@ -291,7 +295,7 @@ class SqliteTurns:
         return await self._writer.run(lambda db: repairs.due(db, limit, now, now + REPAIR_AGAIN))
 
     async def repaired(self, repair: Repair) -> None:
-        await self._writer.run(lambda db: repairs.done(db, repair.turn.id))
+        await self._writer.run(lambda db: repairs.done(db, repair.turn.id, repair.strays))
 
     async def suspect(self, claim: Claim, after: float, stray: str = "") -> None:
         await self._writer.run(lambda db: repairs.suspect(db, claim, stray, self._clock.now() + after))

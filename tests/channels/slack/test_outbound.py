@@ -168,7 +168,8 @@ async def test_a_stream_that_slack_ended_goes_on_by_updates(desk: Desk) -> None:
     part = await desk.ask("p0")
     live = await desk.bot.open(part, "Be")
     desk.wait_five_minutes()
-    await live.show("Because")
+    for _ in range(2):  # the first one ends what was; the next has its turn among the updates
+        await live.show("Because")
     assert desk.answer(part).text == "Because"
     await live.close("Because of this.")
     assert (desk.answer(part).text, desk.answer(part).metadata) == ("Because of this.", label("p0"))
@@ -189,7 +190,8 @@ async def test_an_old_stream_is_stopped_in_time_and_goes_on_by_updates(
     part = await desk.ask("p0")
     live = await desk.bot.open(part, "Be")
     monkeypatch.setattr(stream, "LIFETIME", 0.0)
-    await live.show("Because")
+    for _ in range(2):
+        await live.show("Because")
     assert (desk.answer(part).text, desk.slack.open_streams()) == ("Because", [])
     await live.close("Because of this.")
     assert desk.answer(part).text == "Because of this."
@@ -230,7 +232,8 @@ async def test_a_stream_that_takes_no_more_goes_on_by_updates(desk: Desk, method
     part = await desk.ask("p0")
     live = await desk.bot.open(part, "Be")
     desk.slack.fail_next(method, error="msg_too_long")
-    await live.show("Because")
+    for _ in range(2):
+        await live.show("Because")
     assert desk.answer(part).text == "Because"
     await live.close("Because of this.")
     assert (desk.answer(part).text, desk.slack.open_streams()) == ("Because of this.", [])

@@ -241,7 +241,7 @@ async def test_the_stop_button_is_a_wish_of_its_event(
 ) -> None:
     channel, body = make_channel(per(kind)), payload("agent_session_stopped")
     pressed = wish(channel, body)
-    assert (pressed.key, pressed.by, pressed.asked_at) == (key, SOMEBODY, 1781000000)
+    assert (pressed.key, pressed.by, pressed.asked_at) == (key, SOMEBODY, 1781000001)
     assert pressed == wish(channel, body)
     assert pressed.request != wish(channel, body.replace(b'"Ev10stop"', b'"Ev11stop"')).request
 

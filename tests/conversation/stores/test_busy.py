@@ -5,7 +5,7 @@ from __future__ import annotations
 from conversation.busy import Limits
 from conversation.stores.port import TurnStore
 from conversation.turn import Delivery, Final, Outcome, Reason
-from tests.conversation.made_up import answered, key, message
+from tests.conversation.made_up import SAID_AT, answered, key, message
 from tests.conversation.stores.test_turns import say
 
 
@@ -136,7 +136,7 @@ async def test_the_owner_of_a_stopped_turn_hears_of_it_when_it_renews(turns: Tur
     running = await say(turns, session, message("one"))
     assert running.claim is not None
     assert await turns.renew(session, (running.claim,)) == ()
-    stopped = await turns.stop(key(), "stop 1")
+    stopped = await turns.stop(key(), "stop 1", SAID_AT)
     assert stopped is not None
     assert (stopped.session, stopped.epoch, stopped.reason) == (session, 1, Reason.CANCELLED)
     (told,) = await turns.renew(session, (running.claim,))
@@ -149,25 +149,25 @@ async def test_a_wish_to_stop_counts_once(turns: TurnStore, session: str) -> Non
     running = await say(turns, session, message("one"))
     assert running.claim is not None
     await say(turns, session, message("two"))
-    assert await turns.stop(key(), "stop 1") is not None
+    assert await turns.stop(key(), "stop 1", SAID_AT) is not None
     following = await turns.complete(running.claim, answered("so far"), keep_turns=9)
     assert following is not None
-    assert await turns.stop(key(), "stop 1") is None, "a redelivery does not stop the next reply"
+    assert await turns.stop(key(), "stop 1", SAID_AT) is None, "a redelivery does not stop the next reply"
     assert following.turn.refusal is None
-    assert await turns.stop(key("elsewhere"), "stop 2") is None
+    assert await turns.stop(key("elsewhere"), "stop 2", SAID_AT) is None
 
 
 async def test_a_turn_whose_final_text_is_stored_cannot_be_stopped(turns: TurnStore, session: str) -> None:
     running = await say(turns, session, message("one"))
     assert running.claim is not None
     await turns.checkpoint(running.claim, Delivery((), answered("done")))
-    assert await turns.stop(key(), "stop 1") is None
+    assert await turns.stop(key(), "stop 1", SAID_AT) is None
     assert await turns.take_back("helpdesk", message("one").turn_id) is None
 
 
 async def test_a_stopped_turn_stays_stopped_when_its_process_dies(turns: TurnStore, session: str) -> None:
     await say(turns, session, message("one"))
-    await turns.stop(key(), "stop 1")
+    await turns.stop(key(), "stop 1", SAID_AT)
     heir = await turns.open_session()
     await turns.take_over(heir)
     (claim,) = await turns.claim(heir, 1)
@@ -214,3 +214,19 @@ async def test_one_of_several_merged_messages_is_left_out(turns: TurnStore, sess
 async def test_a_message_taken_back_before_it_arrives_is_not_taken(turns: TurnStore, session: str) -> None:
     assert await turns.take_back("helpdesk", message("one").turn_id) is None
     assert (await say(turns, session, message("one"))).status == "duplicate"
+
+
+async def test_a_wish_from_before_the_message_is_not_meant_for_its_answer(
+    turns: TurnStore, session: str
+) -> None:
+    await say(turns, session, message("one"))
+    assert await turns.stop(key(), "stop 1", SAID_AT - 1) is None
+    assert await turns.stop(key(), "stop 2", SAID_AT) is not None
+
+
+async def test_who_is_refused_for_a_full_queue_interrupts_nobody(turns: TurnStore, session: str) -> None:
+    for number, user in enumerate(("U1", "U2", "U3")):
+        said = message(str(number), user=user)
+        await say(turns, session, said, limits=Limits(2), when_busy="queue")
+    refused = await say(turns, session, message("now", user="U4"), limits=Limits(2), when_busy="interrupt")
+    assert (refused.status, refused.stopped) == ("queue_full", None)

@@ -130,3 +130,16 @@ async def test_nothing_ran_where_a_conversation_is_idle_with_the_same_epoch(
     assert await turns.epoch_if_idle(key()) is None
     await turns.complete(claim, answered("ok"), keep_turns=9)
     assert await turns.epoch_if_idle(key()) == claim.epoch
+
+
+async def test_what_is_told_while_a_repair_is_made_is_not_forgotten(
+    turns: TurnStore, session: str, clock: ManualClock
+) -> None:
+    claim = await repairable(turns, session)
+    clock.advance(20.0)
+    (repair,) = await turns.due_repairs(9)
+    await turns.suspect(claim, 5.0, "a stray")
+    await turns.repaired(repair)
+    clock.advance(REPAIR_AGAIN)
+    (again,) = await turns.due_repairs(9)
+    assert again.strays == ("a stray",)

@@ -29,7 +29,7 @@ from conversation.messages import InboundMessage
 from conversation.stores.memory import MemoryStore
 from conversation.stores.port import LEASE, SEEN_FOR, Stopped, StoreError, TurnStore
 from conversation.turn import Claim, Delivery, Final, Outcome, Part, Reason
-from tests.conversation.made_up import ManualClock, answered, key, message
+from tests.conversation.made_up import SAID_AT, ManualClock, answered, key, message
 from tests.conversation.stores.engines import ENGINES, IN_PARTITIONS, MakeStore
 
 HELPDESK, DESK = "helpdesk", "desk-21"  # in one partition of Redis
@@ -136,12 +136,17 @@ class Histories(RuleBasedStateMachine):
         )
         assert engine.status == model.status == "duplicate"
 
-    @rule(chat=st.sampled_from(tuple(CHATS)), again=st.booleans())
-    def stop(self, chat: str, again: bool) -> None:
+    @rule(
+        chat=st.sampled_from(tuple(CHATS)),
+        again=st.booleans(),
+        asked_at=st.sampled_from((SAID_AT - 1, SAID_AT)),
+    )
+    def stop(self, chat: str, again: bool, asked_at: float) -> None:
         self.wishes += not again
         wish = f"wish {self.wishes}"
         engine, model = (
-            self.runner.run(store.turns.stop(key_of(chat), wish)) for store in (self.engine, self.model)
+            self.runner.run(store.turns.stop(key_of(chat), wish, asked_at))
+            for store in (self.engine, self.model)
         )
         self._same_stopped(engine, model)
 

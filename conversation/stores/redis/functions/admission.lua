@@ -52,8 +52,8 @@ local function merge(tag, key, most, turn, person, message)
 end
 
 -- args: time session entering may_claim queued key turn refusal message bot person replies per_person when_busy.
--- Gives {'duplicate'}, {'queue_full', notice due}, {'ready'}, {'queued'} or {'claimed', admitted_at, epoch}; in front of
--- further elements of 'queue_full' and 'queued' stands what was stopped, if anything.
+-- Gives {'duplicate'}, {'queue_full', notice due}, {'ready'}, {'queued', what was stopped, if anything} or
+-- {'claimed', admitted_at, epoch}.
 local function admit(keys, args)
   local tag, session, key, turn, refusal = keys[1], args[2], args[6], args[7], args[8]
   local bot, person, when_busy = args[10], args[11], args[14]
@@ -64,21 +64,20 @@ local function admit(keys, args)
   local c, most = conversation(tag, key), tonumber(args[5])
   local waiting = redis.call('LLEN', queue(tag, key))
   local is = redis.call('HMGET', c, 'number', 'told_full', 'attempt')
-  local stopped
-  if waiting > 0 and when_busy ~= 'queue' and refusal == '' then
-    if when_busy == 'interrupt' and is[3] then stopped = stop_turn(tag, at, key, 0, 'superseded') end
-    local joined = merge(tag, key, most, turn, person, args[9])
-    if joined then
-      redis.call('HSET', tag .. ':queued', turn, key)
-      log(tag, at, 'message.merged', key, turn, joined)
-      return {'queued', stopped}
-    end
-  end
-  if waiting > most then
+  local joined, stopped
+  if waiting > 0 and when_busy ~= 'queue' and refusal == '' then joined = merge(tag, key, most, turn, person, args[9]) end
+  if joined then
+    redis.call('HSET', tag .. ':queued', turn, key)
+    log(tag, at, 'message.merged', key, turn, joined)
+  elseif waiting > most then
     redis.call('HSET', c, 'told_full', '1')
     log(tag, at, 'message.refused', key, turn, 'queue_full')
-    return {'queue_full', is[2] and 0 or 1, stopped}
+    return {'queue_full', is[2] and 0 or 1}
   end
+  if waiting > 0 and when_busy == 'interrupt' and refusal == '' and is[3] then
+    stopped = stop_turn(tag, at, key, 0, 'superseded')
+  end
+  if joined then return {'queued', stopped} end
   if not is[1] then redis.call('HSET', c, 'number', number(tag, 'conversations'), 'bot', bot) end
   if is[2] then redis.call('HDEL', c, 'told_full') end
   redis.call('RPUSH', queue(tag, key),
@@ -97,10 +96,17 @@ local function admit(keys, args)
   return {'ready'}
 end
 
--- args: time key request. Gives nil or what was stopped.
+-- When the newest message of a turn was sent; 0 where that cannot be read.
+local function sent_at(turn)
+  local _, message = pcall(cjson.decode, string.match(turn, '\n%S+ ([^\n]*)$') or '')
+  return type(message) == 'table' and type(message.data) == 'table' and tonumber(message.data.sent_at) or 0
+end
+
+-- args: time key request asked_at. Gives nil or what was stopped.
 local function stop(keys, args)
   local tag, now, at = keys[1], time(args[1])
   if seen(tag, now, at, args[3]) or redis.call('EXISTS', queue(tag, args[2])) == 0 then return nil end
+  if sent_at(head(tag, args[2])) > tonumber(args[4]) then return nil end
   return stop_turn(tag, at, args[2], 0, 'cancelled')
 end
 

@@ -27,12 +27,12 @@
 --   :dead                list    dead letters, oldest first: "ID KEY reason at", then the lines of its messages
 --   :events              stream  at kind key turn detail; ids are 0-1, 0-2, ... without a gap
 --   :counters            hash    conversations, ready: the last number given; served: the furthest bot's
---   :heartbeat           hash    ticked_at grace_until
 --   :wake                        the sharded channel that is told when a conversation became ready ('') or a turn was
 --                                stopped ('stop')
 --   :budget:NAME         hash    level, at, closed_until: the permits of a platform's method as they stood at a time.
 --                                NAME alone decides the partition. Expires a minute after it is full again.
 -- and in partition 0 alone:
+--   :heartbeat           hash    ticked_at grace_until
 --   :house               hash    layout, partitions: what this namespace was made with
 --   :partitions          list    numbers of the partitions that were ever used, in the order of their first use
 --   :records:KIND        hash    id -> "version revision\ndocument"

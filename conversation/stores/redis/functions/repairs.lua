@@ -17,12 +17,13 @@ local function due_repairs(keys, args)
   return due
 end
 
--- args: time turn.
+-- args: time turn strays. Changes nothing if other strays were told of meanwhile.
 local function repaired(keys, args)
   local tag = keys[1]
-  redis.call('ZREM', tag .. ':repairs', args[2])
-  if redis.call('EXISTS', tag .. ':repair:' .. args[2]) == 1 then
-    redis.call('HSET', tag .. ':repair:' .. args[2], 'strays', '')
+  local kept = tag .. ':repair:' .. args[2]
+  if redis.call('HGET', kept, 'strays') == args[3] then
+    redis.call('ZREM', tag .. ':repairs', args[2])
+    redis.call('HSET', kept, 'strays', '')
   end
   return 'ok'
 end

@@ -13,12 +13,14 @@ local function may_reap(tag, now)
   return now >= grace_until
 end
 
--- args: time limit. Gives {conversations that became ready, conversations that may be claimed}.
+-- args: time limit reap ('1': sessions, '': not, 'home': as the heartbeat of this partition, 0, says).
+-- Gives {conversations that became ready, conversations that may be claimed, 1 if sessions were reaped}.
 local function tick(keys, args)
   local tag = keys[1]
   local now, at = time(args[1])
   local became = 0
-  if may_reap(tag, now) then
+  local reaps = args[3] == '1' or (args[3] == 'home' and may_reap(tag, now))
+  if reaps then
     local expired = redis.call('ZRANGEBYSCORE', tag .. ':sessions', '-inf', exact(now), 'LIMIT', 0, args[2])
     table.sort(expired)
     for _, session in ipairs(expired) do
@@ -31,7 +33,7 @@ local function tick(keys, args)
     became = became + 1
   end
   if became > 0 then wake(tag) end
-  return {became, claimable(tag)}
+  return {became, claimable(tag), reaps and 1 or 0}
 end
 
 -- Gives how many conversations may be claimed.

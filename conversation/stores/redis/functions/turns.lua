@@ -20,7 +20,7 @@ local function checkpoint(keys, args)
   if not owned(keys[1], args[2], args[3], args[4]) then return 'claim-lost' end
   local c = conversation(keys[1], args[3])
   redis.call('HSET', c, 'delivery', args[5])
-  if args[6] == '1' then redis.call('HSET', c, 'final', '1') end
+  if args[6] == '1' then redis.call('HSET', c, 'final', '1') else redis.call('HDEL', c, 'final') end
   return 'ok'
 end
 

@@ -11,7 +11,7 @@ from conversation.busy import Limits
 from conversation.stores.port import OUTAGE, StoreError
 from conversation.stores.redis import RedisStore
 from conversation.turn import Claim
-from tests.conversation.made_up import ManualClock, answered, message
+from tests.conversation.made_up import SAID_AT, ManualClock, answered, message
 from tests.conversation.stores.servers import fresh_namespace, valkey
 
 BOTS = ("helpdesk", "lunch", "releases")
@@ -58,7 +58,7 @@ class Process:
                     self.claims.remove(claim)
                     await turns.retry(claim, dice.choice((0.5, 5.0)))
                 case "stop":
-                    await turns.stop(claim.key, f"stop {number}")
+                    await turns.stop(claim.key, f"stop {number}", SAID_AT)
         except StoreError:  # lost: as a process does, begin anew
             self.claims = []
             self.session = await turns.open_session()

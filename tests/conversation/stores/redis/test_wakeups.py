@@ -11,7 +11,7 @@ import pytest
 from conversation.busy import Limits
 from conversation.stores.redis import Login, RedisStore
 from conversation.turn import Claim
-from tests.conversation.made_up import answered, message
+from tests.conversation.made_up import SAID_AT, answered, message
 from tests.conversation.stores.servers import Cluster, ServerProcess, cluster, fresh_namespace, server, valkey
 from tests.conversation.stores.tls import LOGIN, tls
 
@@ -131,7 +131,7 @@ async def test_the_process_that_runs_a_turn_hears_that_it_was_stopped_elsewhere(
         await ear.hears()  # it listens
         claim = await admit(here, session, "hello", may_claim=True)
         assert claim is not None
-        await there.turns.stop(claim.key, "stop 1")
+        await there.turns.stop(claim.key, "stop 1", SAID_AT)
         await ear.hears()
         assert ear.stopped == 1
         listening.cancel()
