@@ -112,7 +112,7 @@ class Executor:
             _log.warning("delivery refused", turn=turn.id, bot=bot.id, cause=str(trouble))
             final = await self._give_up(turn, relay)
         begun_before = claim.last_send_at is not None or turn.crashes or turn.failures
-        in_doubt = final.texts and final.outcome.kind != "dead" and (begun_before or relay.has_pending_edit)
+        in_doubt = final.texts and (begun_before or relay.has_pending_edit)
         return Ended(final, bot.outbound.repair_after if in_doubt else None)
 
     async def _give_up(self, turn: Turn, relay: Relay) -> Final:
