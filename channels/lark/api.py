@@ -33,7 +33,9 @@ RATE_LIMITED = frozenset({99991400, 11232, 11233, 11247})
 CHAT_RATE_LIMITED = 230020
 STILL_BEING_SENT = 230049
 TOKEN_INVALID = 99991663
-SUPERSEDED = 300317
+OVERTAKEN = frozenset({200770, 300317})
+"""A card has seen a number as high as this one: of a newer attempt, or of one that a store has forgotten, which the
+next attempt passes."""
 STREAM_CLOSED = frozenset({200850, 300309})
 GONE = frozenset({230011, 230110, 231003})
 NOT_EDITABLE = frozenset({230072, 230075})
@@ -51,7 +53,6 @@ _MEANING = {
     10014: "app_secret is wrong",
     99991401: "this host is not in the app's IP allow-list",
     99991672: "a scope is missing",
-    SUPERSEDED: "superseded by a newer attempt",
     230002: "the bot is not in the chat",
     230006: "the app's bot ability is off",
     230013: "the person is outside the app's availability",
@@ -282,6 +283,8 @@ def _error(name: str, code: int, response: aiohttp.ClientResponse) -> DeliveryDe
         return RateLimitedError(f"{name}: rate limited", _delay(response))
     if code == STILL_BEING_SENT:
         return LarkPendingError(f"{name}: still being sent", _TRANSIENT_DELAY)
+    if code in OVERTAKEN:
+        return DeliveryDelayedError(f"{name}: overtaken (code {code})", _TRANSIENT_DELAY)
     if code in BUSY:
         return DeliveryDelayedError(f"{name}: busy (code {code})", _TRANSIENT_DELAY)
     return LarkRefusedError(name, code)

@@ -172,7 +172,7 @@ class RedisTurns:
 
     async def checkpoint(self, claim: Claim, delivery: Delivery) -> None:
         record, final = stored_delivery.write(delivery), delivery.final is not None
-        _held(await self._on("checkpoint", claim, record, "1" if final else "", durable=final))
+        _held(await self._on("checkpoint", claim, record, "1" if final else "", durable=True))
 
     async def complete(
         self, claim: Claim, final: Final, *, keep_turns: int, repair_after: float | None = None
@@ -272,7 +272,8 @@ class RedisTurns:
         if mine.draining:
             most = 0
         entering = self._sessions.entering(mine, partition)
-        reply = await self._call("claim", partition, mine.name, entering, most)
+        # Durable: an attempt that was forgotten would be counted anew, and platforms know its numbers.
+        reply = await self._call("claim", partition, mine.name, entering, most, durable=most > 0)
         if reply == b"session-lost":
             raise SessionLostError("the session is gone, or its lease has expired: renew it first")
         mine.enter(partition)

@@ -242,9 +242,9 @@ async def test_a_takeover_goes_on_in_the_same_card_and_ends_the_other(desks: Des
     await stale.show("from the first")
     second = desks.take_over(desk)
     part = await second.outbound.resume(second.part(2), second.ref)
-    with pytest.raises(DeliveryRefusedError, match="superseded"):
+    with pytest.raises(DeliveryDelayedError, match="overtaken"):
         await stale.show("from the first, and late")
-    with pytest.raises(DeliveryRefusedError, match="superseded"):
+    with pytest.raises(DeliveryDelayedError, match="overtaken"):
         await stale.close("from the first, and late")
     await part.show("from the second")
     await part.close("from the second.")
@@ -510,3 +510,19 @@ async def test_closing_ends_what_was_begun(http: aiohttp.ClientSession) -> None:
     await asyncio.sleep(0.05)
     await channel.close()
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("lark-")]
+
+
+async def test_numbers_that_a_store_has_forgotten_are_passed_by_a_later_attempt(
+    desks: Desks, desk: Desk
+) -> None:
+    """After a failover an attempt may be counted anew; it is put back, and never given up for that."""
+    first = await desk.outbound.open(desk.part(1), "")
+    await first.show("from the first")
+    again = desks.take_over(desk)
+    with pytest.raises(DeliveryDelayedError, match="overtaken"):
+        await again.outbound.resume(again.part(1), again.ref)
+    later = desks.take_over(again)
+    part = await later.outbound.resume(later.part(2), later.ref)
+    await part.close("from the last")
+    (shown,) = [one for one in desk.platform.chat(CHAT) if one.author == "bot"]
+    assert shown.text == "from the last"
