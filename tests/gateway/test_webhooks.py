@@ -430,7 +430,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Every wish that reached the conversations, where each finds something to stop."""
     wishes: list[tuple[str, str]] = []
 
-    async def stop(_: Directory, key: ConversationKey, request: str) -> bool:
+    async def stop(_: Directory, key: ConversationKey, request: str, asked_at: float) -> bool:
         wishes.append((str(key), request))
         return True
 
