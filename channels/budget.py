@@ -21,13 +21,10 @@ from collections import deque
 
 from typing_extensions import override
 
-from conversation.outbound import DeliveryDelayedError
+from conversation.outbound import LONGEST_WAIT, DeliveryDelayedError
 
 RESERVED_FOR_URGENT = 0.2
 """Share of the bucket that partial updates never use."""
-
-LONGEST_WAIT = 30.0
-"""Seconds of ``Retry-After`` that an urgent call waits for here, its reply keeping a slot that others need."""
 
 _ROUNDING = 1e-9
 """What a refill computed in floating point may lack of a whole permit."""

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from channels.budget import LONGEST_WAIT, RESERVED_FOR_URGENT, Limit, OwnLimit
-from conversation.outbound import DeliveryDelayedError
+from channels.budget import RESERVED_FOR_URGENT, Limit, OwnLimit
+from conversation.outbound import LONGEST_WAIT, DeliveryDelayedError
 from conversation.stores.permits import Bucket, Permits
 from conversation.stores.port import StoreUnavailableError
 

@@ -19,6 +19,11 @@ from conversation.messages import Address
 SEND_TIMEOUT = 10.0
 """Seconds after which a platform call is given up. A send whose process died is looked for only after that."""
 
+LONGEST_WAIT = 30.0
+"""Seconds of ``Retry-After`` that are waited for, the reply keeping a slot that others need; longer ones put the turn
+back.
+"""
+
 
 class DeliveryError(Exception):
     """The platform did not do what it was asked."""

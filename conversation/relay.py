@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from conversation.clock import Clock
 from conversation.outbound import (
+    LONGEST_WAIT,
     DeliveryDelayedError,
     DeliveryUnknownError,
     LivePart,
@@ -30,9 +31,6 @@ from conversation.turn import Claim, Delivery, Final, Part, part_id
 
 TRIES = 4
 """Attempts at one platform call before the turn is put back and tried again later."""
-
-LONGEST_WAIT = 30.0
-"""Seconds of ``Retry-After`` that are waited for with the conversation held; longer ones put the turn back."""
 
 T = TypeVar("T")
 
