@@ -14,6 +14,12 @@ from conversation.keys import ConversationKey
 Locale = Literal["en", "zh"]
 
 
+def person_id(channel: str, bot: str, user: str) -> str:
+    """Names a person, by the platform's id, among all people of a bot, in 16 characters."""
+    source = f"{channel}\x1f{bot}\x1f{user}"
+    return hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
+
+
 def stable_id(channel: str, bot: str, identity: str) -> str:
     """24 characters for something that a platform told a bot: the same on every replica and for every delivery."""
     source = f"{channel}\x1f{bot}\x1f{identity}"
@@ -45,12 +51,24 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """What is done to a conversation when its turn has come, instead of asking the model.
+
+    ``bind``: from then on ``agent`` answers. ``clear``: what was said is forgotten. ``end``: both are undone, and the
+    next message begins afresh.
+    """
+
+    kind: Literal["bind", "clear", "end"]
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class InboundMessage:
-    """One message to be answered.
+    """One message to be answered, or a ``command`` to be obeyed (then ``text`` is empty).
 
     ``identity`` is equal for all deliveries and twins of one message and differs between messages of a bot.
     ``sent_at`` is the platform's own time of the message, in seconds since 1970. ``locale`` is the language of
-    notices to this person.
+    notices to this person. ``origin``: who may write was decided by the platform's events, or by the API's roles.
     """
 
     key: ConversationKey
@@ -60,6 +78,8 @@ class InboundMessage:
     text: str
     sent_at: float
     locale: Locale
+    origin: Literal["platform", "api"] = "platform"
+    command: Command | None = None
 
     @property
     def turn_id(self) -> str:
@@ -68,6 +88,5 @@ class InboundMessage:
 
     @property
     def person(self) -> str:
-        """Names the sender among all people of this bot, in 16 characters."""
-        source = f"{self.key.channel}\x1f{self.key.bot}\x1f{self.sender.id}"
-        return hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
+        """Names the sender, see ``person_id``."""
+        return person_id(self.key.channel, self.key.bot, self.sender.id)

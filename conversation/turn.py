@@ -49,9 +49,11 @@ STOPPING = frozenset({Reason.CANCELLED, Reason.TAKEN_BACK, Reason.SUPERSEDED})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a turn ended. ``reason`` is None exactly when the person has the model's complete answer."""
+    """How a turn ended. ``reason`` is None exactly when the person has the model's complete answer, or a command was
+    obeyed.
+    """
 
-    kind: Literal["answered", "failed", "refused", "cancelled", "dead"]
+    kind: Literal["answered", "obeyed", "failed", "refused", "cancelled", "dead"]
     reason: Reason | None = None
 
 
@@ -141,6 +143,8 @@ class Claim:
     epoch: int
     session: str
     last_send_at: float | None = None
+    agent: str = ""
+    """The agent that the conversation was bound to; empty: the bot's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,21 @@ class Repair:
 
     turn: Turn
     strays: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A turn that could not be answered; a person was told so, or could not be reached. ``id`` is the turn's.
+
+    ``messages`` is empty where the stored record is damaged or was written by a later version, or where its bot keeps
+    no texts.
+    """
+
+    id: str
+    key: ConversationKey
+    messages: tuple[InboundMessage, ...]
+    reason: Reason
+    at: float
 
 
 def part_id(turn_id: str, number: int) -> str:

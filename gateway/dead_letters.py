@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict
 
 from conversation.busy import Limits
 from conversation.messages import InboundMessage
-from conversation.stores.port import Admission, DeadLetter, TurnStore
+from conversation.stores.port import Admission, TurnStore
+from conversation.turn import DeadLetter
 
 UNBOUNDED = 1_000_000_000
 """Turns that may wait before a retried one. A full queue would refuse it and know its identity from then on: the next

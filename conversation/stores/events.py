@@ -46,3 +46,18 @@ class EventLog(Protocol):
         An engine in partitions promises the order only within each conversation, and every event once.
         """
         ...
+
+    async def end(self) -> int:
+        """The position of the newest event: ``after`` it comes what happens from now on."""
+        ...
+
+    async def of_turn(self, id: str) -> tuple[Event, ...]:
+        """The kept events of the turns whose ids begin with ``id`` (8 characters or more), oldest first.
+
+        Of a message that was merged they tell into which turn.
+        """
+        ...
+
+    async def of_conversation(self, key: ConversationKey, limit: int) -> tuple[Event, ...]:
+        """The newest ``limit`` kept events of a conversation, oldest first."""
+        ...

@@ -26,11 +26,14 @@ from typing import Literal, Protocol
 from conversation.busy import Limits, WhenBusy
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
+from conversation.stores.audit import AuditLog
+from conversation.stores.conversations import Conversations
 from conversation.stores.events import EventLog
 from conversation.stores.permits import Permits
+from conversation.stores.privacy import Privacy
 from conversation.stores.records import Records
 from conversation.stores.transcripts import Transcripts
-from conversation.turn import Claim, Delivery, Final, Reason, Repair
+from conversation.turn import Claim, DeadLetter, Delivery, Final, Reason, Repair
 
 LEASE = 15.0
 """Seconds for which a session is alive after it was opened or renewed."""
@@ -96,20 +99,6 @@ class Admission:
     claim: Claim | None = None
     notice_due: bool = False
     stopped: Stopped | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A turn that could not be answered; a person was told so, or could not be reached. ``id`` is the turn's.
-
-    ``messages`` is empty where the stored record is damaged or was written by a later version.
-    """
-
-    id: str
-    key: ConversationKey
-    messages: tuple[InboundMessage, ...]
-    reason: Reason
-    at: float
 
 
 class TurnStore(Protocol):
@@ -192,13 +181,21 @@ class TurnStore(Protocol):
         ...
 
     async def complete(
-        self, claim: Claim, final: Final, *, keep_turns: int, repair_after: float | None = None
+        self,
+        claim: Claim,
+        final: Final,
+        *,
+        keep_turns: int,
+        keep_texts: bool = True,
+        repair_after: float | None = None,
     ) -> Claim | None:
         """End the turn with its outcome and free the slot for the next conversation in line, whose claim is returned
         (None: nothing is ready, or the session may not claim).
 
         A conversation with further turns queues up behind those of its bot that are ready already. An answer is
-        appended to the transcript, of which the newest ``keep_turns`` turns are kept. With ``repair_after`` a turn of
+        appended to the transcript, of which the newest ``keep_turns`` turns are kept; without ``keep_texts`` neither
+        it nor a dead letter keeps what was said. The outcome ``obeyed`` carries the turn's command out. With
+        ``repair_after`` a turn of
         which something was shown is kept for a repair that is due after so many seconds. Completing again is
         harmless and returns None. Raises ClaimLostError.
         """
@@ -211,7 +208,8 @@ class TurnStore(Protocol):
         ...
 
     async def tick(self, limit: int) -> bool:
-        """Reap expired sessions, end due back-offs, forget old deduplication and repairs; at most ``limit`` of each.
+        """Reap expired sessions, end due back-offs, forget old deduplication and repairs, and what its retention no
+        longer covers; at most ``limit`` of each.
         Returns whether a conversation became ready. Any process may, at any time.
 
         Who is reaped because its lease ended began its last send SEND_TIMEOUT before that at the latest, as no call
@@ -252,7 +250,7 @@ class TurnStore(Protocol):
 
 
 class Store(Protocol):
-    """An engine: the four ports over one place of keeping."""
+    """An engine: its ports over one place of keeping."""
 
     @property
     def exclusive(self) -> bool:
@@ -270,6 +268,15 @@ class Store(Protocol):
 
     @property
     def records(self) -> Records: ...
+
+    @property
+    def conversations(self) -> Conversations: ...
+
+    @property
+    def audit(self) -> AuditLog: ...
+
+    @property
+    def privacy(self) -> Privacy: ...
 
     @property
     def permits(self) -> Permits | None:

@@ -12,7 +12,7 @@ class RecordConflictError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """``version`` counts the changes of this record from 1. ``revision`` orders all changes of all records."""
+    """``version`` counts the changes of this record from 1. ``revision`` orders all changes of its kind."""
 
     kind: str
     id: str
@@ -36,6 +36,6 @@ class Records(Protocol):
         """Raises RecordConflictError."""
         ...
 
-    async def revision(self) -> int:
-        """Rises with every change, deletions too: who polls it notices all changes."""
+    async def revision(self, kind: str) -> int:
+        """Rises with every change of a kind, deletions too: who polls it notices all changes."""
         ...

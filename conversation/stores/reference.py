@@ -25,12 +25,11 @@ from conversation.stores.port import (
     SEEN_FOR,
     Admission,
     ClaimLostError,
-    DeadLetter,
     SessionLostError,
     Stopped,
 )
 from conversation.stores.reference_line import Conversation, Line
-from conversation.turn import Claim, Delivery, Final, Reason, Repair, Turn
+from conversation.turn import Claim, DeadLetter, Delivery, Final, Reason, Repair, Turn
 
 EVENTS_KEPT = 100_000
 """Events that memory holds; older ones are forgotten."""

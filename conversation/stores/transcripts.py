@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from conversation.keys import ConversationKey
 from conversation.providers.port import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A turn that was answered: ``person`` (as InboundMessage.person) asked, and had the answer at ``at``."""
+
+    turn_id: str
+    person: str
+    at: float
+    question: str
+    answer: str
 
 
 class Transcripts(Protocol):
@@ -13,4 +25,8 @@ class Transcripts(Protocol):
         """Question and answer of the newest ``turns`` turns, oldest first. Only answered turns are kept: what was
         refused, or made the model fail, is not shown to it again.
         """
+        ...
+
+    async def said(self, key: ConversationKey, limit: int) -> tuple[Said, ...]:
+        """The newest ``limit`` of them as they are kept, oldest first."""
         ...

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from conversation.keys import ConversationKey
 from conversation.stored import known_reason, read_repair, read_turn, readable
-from conversation.stores.port import DeadLetter, Stopped
-from conversation.turn import Claim, Reason, Repair
+from conversation.stores.port import Stopped
+from conversation.turn import Claim, DeadLetter, Reason, Repair
 
 
 def claim(row: Sequence[bytes], session: str) -> Claim:

@@ -22,7 +22,6 @@ from conversation.stored import stored_delivery, stored_message
 from conversation.stores.port import (
     Admission,
     ClaimLostError,
-    DeadLetter,
     SessionLostError,
     Stopped,
     StoreUnavailableError,
@@ -33,7 +32,7 @@ from conversation.stores.redis.connection import Argument
 from conversation.stores.redis.house import House
 from conversation.stores.redis.partitions import HOME
 from conversation.stores.redis.sessions import Session, Sessions
-from conversation.turn import Claim, Delivery, Final, Reason, Repair, Turn
+from conversation.turn import Claim, DeadLetter, Delivery, Final, Reason, Repair, Turn
 
 
 class RedisTurns:

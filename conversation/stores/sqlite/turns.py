@@ -23,13 +23,12 @@ from conversation.stores.port import (
     REPAIRABLE_FOR,
     SEEN_FOR,
     Admission,
-    DeadLetter,
     SessionLostError,
     Stopped,
 )
 from conversation.stores.sqlite import line, repairs, rows
 from conversation.stores.sqlite.writer import Writer
-from conversation.turn import Claim, Delivery, Final, Reason, Repair, Turn
+from conversation.turn import Claim, DeadLetter, Delivery, Final, Reason, Repair, Turn
 
 
 class SqliteTurns:

@@ -1,0 +1,55 @@
+"""The port through which conversations are looked at. It changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from conversation.keys import ConversationKey
+from conversation.turn import Turn
+
+State = Literal["running", "ready", "backing_off", "idle"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationState:
+    """``turns`` counts those in its queue, the running one included. ``active_at``: a message was last admitted then.
+
+    ``agent`` is the one it was bound to, or empty. ``session`` runs its head turn, or is empty.
+    """
+
+    key: ConversationKey
+    state: State
+    turns: int
+    active_at: float
+    agent: str = ""
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Of a bot: turns that run, and turns that wait, whatever for."""
+
+    running: int
+    waiting: int
+
+
+class Conversations(Protocol):
+    async def page(
+        self, bot: str, *, before: tuple[float, str] | None = None, limit: int
+    ) -> tuple[ConversationState, ...]:
+        """A bot's conversations of the last 30 days, the newest activity first.
+
+        ``before`` is the (active_at, str(key)) of the last one of the page before.
+        """
+        ...
+
+    async def find(self, key: ConversationKey) -> ConversationState | None:
+        """None if nothing was ever said there, or too long ago."""
+        ...
+
+    async def queue(self, key: ConversationKey, limit: int) -> tuple[Turn, ...]:
+        """Its turns that have not ended, the head first, at most ``limit``."""
+        ...
+
+    async def load(self, bot: str) -> Load: ...
