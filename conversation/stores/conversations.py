@@ -8,6 +8,9 @@ from typing import Literal, Protocol
 from conversation.keys import ConversationKey
 from conversation.turn import Turn
 
+LISTED_FOR = 30 * 86400.0
+"""Seconds after its last message for which a conversation is listed."""
+
 State = Literal["running", "ready", "backing_off", "idle"]
 
 

@@ -12,16 +12,13 @@ from dataclasses import dataclass, replace
 from conversation.busy import Limits, WhenBusy
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
-from conversation.messages import InboundMessage
+from conversation.messages import Command, InboundMessage
 from conversation.outbound import SEND_TIMEOUT
-from conversation.providers.port import Entry
 from conversation.stores.events import Event, EventKind
 from conversation.stores.port import (
     GRACE,
     LEASE,
     OUTAGE,
-    REPAIR_AGAIN,
-    REPAIRABLE_FOR,
     SEEN_FOR,
     Admission,
     ClaimLostError,
@@ -29,6 +26,9 @@ from conversation.stores.port import (
     Stopped,
 )
 from conversation.stores.reference_line import Conversation, Line
+from conversation.stores.reference_repairs import KeptForRepair
+from conversation.stores.retention import Retention
+from conversation.stores.transcripts import Said
 from conversation.turn import Claim, DeadLetter, Delivery, Final, Reason, Repair, Turn
 
 EVENTS_KEPT = 100_000
@@ -41,31 +41,22 @@ class _Session:
     draining: bool = False
 
 
-@dataclass
-class _Kept:
-    """A completed turn that can be repaired. ``due_at`` is None while that is not asked for."""
-
-    turn: Turn
-    due_at: float | None
-    until: float
-    strays: tuple[str, ...] = ()
-
-
 class ReferenceTurns:
     """Keeps turns, transcripts and events of one process's life."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, retention: Retention = Retention()) -> None:  # noqa: B008 - frozen
         self._clock = clock
-        self._conversations: dict[ConversationKey, Conversation] = {}
-        self._line = Line(self._conversations)
+        self._retention = retention
+        self.conversations: dict[ConversationKey, Conversation] = {}
+        self._line = Line(self.conversations)
         self._sessions: dict[str, _Session] = {}
         self._sessions_opened = 0
         self._seen: dict[str, float] = {}
-        self._dead: list[DeadLetter] = []
-        self._kept: dict[str, _Kept] = {}
+        self.dead: list[DeadLetter] = []
+        self._repairs = KeptForRepair(clock)
         self._ticked_at: float | None = None
         self._grace_until = 0.0
-        self.said: dict[ConversationKey, list[tuple[Entry, ...]]] = {}
+        self.said: dict[ConversationKey, list[Said]] = {}
         self.happened: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self.position = 0
 
@@ -85,7 +76,7 @@ class ReferenceTurns:
         known = {(claim.key, claim.epoch) for claim in held}
         return tuple(
             self._current_claim(key)
-            for key, conversation in self._conversations.items()
+            for key, conversation in self.conversations.items()
             if conversation.owner == session
             and (conversation.stopped or (key, conversation.epoch) not in known)
         )
@@ -94,7 +85,7 @@ class ReferenceTurns:
         self._known(session).draining = True
 
     async def close_session(self, session: str) -> None:
-        for key, conversation in self._conversations.items():
+        for key, conversation in self.conversations.items():
             if conversation.owner == session:
                 conversation.last_send_at = self._clock.now()
                 self._put_back(key, "turn.released")
@@ -113,7 +104,7 @@ class ReferenceTurns:
         if not self._first_sight(message.turn_id):
             return Admission("duplicate")
         self._line.limit(message.key.bot, limits)
-        conversation = self._conversations.setdefault(message.key, Conversation())
+        conversation = self.conversations.setdefault(message.key, Conversation())
         merged = (
             refusal is None and when_busy != "queue" and self._merge(conversation, message, limits.queued)
         )
@@ -122,11 +113,11 @@ class ReferenceTurns:
             notice_due, conversation.told_full = not conversation.told_full, True
             return Admission("queue_full", notice_due=notice_due)
         stopped = None
-        if refusal is None and when_busy == "interrupt":
+        if refusal is None and when_busy == "interrupt" and message.command is None:
             stopped = self._stop_head(message.key, Reason.SUPERSEDED, begun=True)
         if merged:
             return Admission("accepted", stopped=stopped)
-        conversation.told_full = False
+        conversation.told_full, conversation.active_at = False, self._clock.now()
         was_idle = not conversation.queue
         conversation.queue.append(Turn(message.turn_id, (message,), self._clock.now(), refusal))
         self._log("message.admitted", message.key, message.turn_id, refusal or "")
@@ -143,18 +134,21 @@ class ReferenceTurns:
             last is None
             or last.attempt
             or last.refusal
+            or last.message.command
+            or message.command
             or last.message.person != message.person
             or len(last.messages) >= most
         ):
             return False
         conversation.queue[-1] = replace(last, messages=(*last.messages, message))
+        conversation.active_at = self._clock.now()
         self._log("message.merged", message.key, message.turn_id, last.id)
         return True
 
     async def stop(self, key: ConversationKey, request: str, asked_at: float) -> Stopped | None:
         if not self._first_sight(request):
             return None
-        conversation = self._conversations.get(key)
+        conversation = self.conversations.get(key)
         if conversation and conversation.queue and conversation.queue[0].message.sent_at > asked_at:
             return None
         return self._stop_head(key, Reason.CANCELLED)
@@ -170,7 +164,7 @@ class ReferenceTurns:
             return self._stop(key, place, Reason.TAKEN_BACK)
         if turn.attempt:
             return None
-        conversation = self._conversations[key]
+        conversation = self.conversations[key]
         conversation.queue[place] = replace(turn, messages=others)
         self._log("message.taken_back", key, turn_id)
         return Stopped(key, conversation.epoch, "", Reason.TAKEN_BACK)
@@ -188,26 +182,34 @@ class ReferenceTurns:
         conversation.queue[0] = replace(conversation.queue[0], delivery=delivery)
 
     async def complete(
-        self, claim: Claim, final: Final, *, keep_turns: int, repair_after: float | None = None
+        self,
+        claim: Claim,
+        final: Final,
+        *,
+        keep_turns: int,
+        keep_texts: bool = True,
+        repair_after: float | None = None,
     ) -> Claim | None:
-        conversation = self._conversations.get(claim.key)
+        conversation = self.conversations.get(claim.key)
         if conversation is not None and conversation.completed_epoch == claim.epoch:
             return None
         conversation = self._owned(claim)
         turn, now = conversation.queue.popleft(), self._clock.now()
         if repair_after is not None and turn.delivery != Delivery():
-            strays = conversation.strays
-            self._kept[turn.id] = _Kept(turn, now + repair_after, now + REPAIRABLE_FOR, strays)
+            self._repairs.keep(turn, now + repair_after, conversation.strays)
         conversation.owner = conversation.last_send_at = None
         conversation.stopped, conversation.strays = False, ()
         conversation.completed_epoch = claim.epoch
-        if final.answer:
+        if final.answer and keep_texts:
             said = self.said.setdefault(claim.key, [])
-            said.append((Entry("user", claim.turn.question), Entry("assistant", final.answer)))
+            said.append(Said(turn.id, turn.message.person, now, claim.turn.question, final.answer))
             del said[:-keep_turns]
+        if final.outcome.kind == "obeyed" and turn.message.command is not None:
+            self._obey(claim.key, conversation, turn.message.command)
         reason = final.outcome.reason
         if final.outcome.kind == "dead" and reason is not None:
-            self._dead.append(DeadLetter(turn.id, claim.key, turn.messages, reason, now))
+            messages = turn.messages if keep_texts else ()
+            self.dead.append(DeadLetter(turn.id, claim.key, messages, reason, now))
         self._log("turn.completed", claim.key, turn.id, reason or final.outcome.kind)
         if conversation.queue:
             self._line.join(claim.key)
@@ -233,58 +235,62 @@ class ReferenceTurns:
         taken = sum(self._reap(name, ended_at - SEND_TIMEOUT) for name, ended_at in expired[:limit])
         due = sorted(
             (conversation.due_at, str(key), key)
-            for key, conversation in self._conversations.items()
+            for key, conversation in self.conversations.items()
             if conversation.due_at is not None and conversation.due_at <= now
         )
         for _, _, key in due[:limit]:
-            self._conversations[key].due_at = None
+            self.conversations[key].due_at = None
             self._line.join(key)
         forgotten = [turn for turn, at in self._seen.items() if now - at >= SEEN_FOR]
         for turn in forgotten[:limit]:
             del self._seen[turn]
-        past_repair = [turn for turn, kept in self._kept.items() if kept.until <= now]
-        for turn in past_repair[:limit]:
-            del self._kept[turn]
+        self._repairs.forget(limit)
+        self._forget_old(now, limit)
         return bool(taken or due)
 
+    def _forget_old(self, now: float, limit: int) -> None:
+        old = now - self._retention.transcripts
+        for key in list(self.said):
+            self.said[key] = [said for said in self.said[key] if said.at > old]
+            if not self.said[key]:
+                del self.said[key]
+        self.dead = [letter for letter in self.dead if letter.at > old]
+        for _ in range(limit):
+            if not self.happened or self.happened[0].at > now - self._retention.events:
+                break
+            self.happened.popleft()
+
     async def due_repairs(self, limit: int) -> tuple[Repair, ...]:
-        now = self._clock.now()
-        due = sorted(
-            (kept.due_at, turn_id, kept)
-            for turn_id, kept in self._kept.items()
-            if kept.due_at is not None and kept.due_at <= now < kept.until
-        )
-        for _, _, kept in due[:limit]:
-            kept.due_at = now + REPAIR_AGAIN
-        return tuple(Repair(kept.turn, kept.strays) for _, _, kept in due[:limit])
+        return self._repairs.due(limit)
 
     async def repaired(self, repair: Repair) -> None:
-        kept = self._kept.get(repair.turn.id)
-        if kept is not None and kept.strays == repair.strays:
-            kept.due_at, kept.strays = None, ()
+        self._repairs.done(repair)
 
     async def suspect(self, claim: Claim, after: float, stray: str = "") -> None:
         strays = (stray,) if stray else ()
-        kept = self._kept.get(claim.turn.id)
-        if kept is not None:
-            kept.due_at = max(kept.due_at or 0.0, self._clock.now() + after)
-            kept.strays += strays
+        if self._repairs.suspect(claim.turn.id, after, strays):
             return
-        conversation = self._conversations.get(claim.key)
+        conversation = self.conversations.get(claim.key)
         if conversation is not None and conversation.queue and conversation.queue[0].id == claim.turn.id:
             conversation.strays += strays
 
     async def epoch_if_idle(self, key: ConversationKey) -> int | None:
-        conversation = self._conversations.get(key, Conversation())
+        conversation = self.conversations.get(key, Conversation())
         return None if conversation.queue else conversation.epoch
 
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
-        return tuple(self._dead)
+        return tuple(self.dead)
 
     async def drop_dead_letter(self, id: str) -> bool:
-        left = [letter for letter in self._dead if letter.id != id]
-        dropped, self._dead = len(left) < len(self._dead), left
+        left = [letter for letter in self.dead if letter.id != id]
+        dropped, self.dead = len(left) < len(self.dead), left
         return dropped
+
+    def _obey(self, key: ConversationKey, conversation: Conversation, command: Command) -> None:
+        if command.kind != "clear":
+            conversation.agent = command.agent
+        if command.kind != "bind":
+            self.said.pop(key, None)
 
     def _known(self, session: str) -> _Session:
         try:
@@ -297,7 +303,7 @@ class ReferenceTurns:
         return lease is not None and not lease.draining and lease.expires_at > self._clock.now()
 
     def _owned(self, claim: Claim) -> Conversation:
-        conversation = self._conversations.get(claim.key)
+        conversation = self.conversations.get(claim.key)
         if (
             conversation is None
             or conversation.owner != claim.session
@@ -314,7 +320,7 @@ class ReferenceTurns:
         return None if key is None else self._claim(key, session)
 
     def _claim(self, key: ConversationKey, session: str) -> Claim:
-        conversation = self._conversations[key]
+        conversation = self.conversations[key]
         self._line.leave(key)
         conversation.epoch += 1
         conversation.owner = session
@@ -332,7 +338,7 @@ class ReferenceTurns:
         return True
 
     def _find(self, bot: str, turn_id: str) -> tuple[ConversationKey, int, Turn] | None:
-        for key, conversation in self._conversations.items():
+        for key, conversation in self.conversations.items():
             for place, turn in enumerate(conversation.queue):
                 if key.bot == bot and any(message.turn_id == turn_id for message in turn.messages):
                     return key, place, turn
@@ -340,13 +346,13 @@ class ReferenceTurns:
 
     def _stop_head(self, key: ConversationKey, reason: Reason, *, begun: bool = False) -> Stopped | None:
         """``begun``: only if it has."""
-        conversation = self._conversations.get(key)
+        conversation = self.conversations.get(key)
         if conversation is None or not conversation.queue or (begun and not conversation.queue[0].attempt):
             return None
         return self._stop(key, 0, reason)
 
     def _stop(self, key: ConversationKey, place: int, reason: Reason) -> Stopped | None:
-        conversation = self._conversations[key]
+        conversation = self.conversations[key]
         turn = conversation.queue[place]
         if turn.refusal is not None or turn.delivery.final is not None:
             return None
@@ -357,24 +363,29 @@ class ReferenceTurns:
         return Stopped(key, conversation.epoch, (conversation.owner or "") if running else "", reason)
 
     def _current_claim(self, key: ConversationKey) -> Claim:
-        conversation = self._conversations[key]
+        conversation = self.conversations[key]
         if conversation.owner is None:
             raise ClaimLostError("nobody holds this conversation")
         return Claim(
-            key, conversation.queue[0], conversation.epoch, conversation.owner, conversation.last_send_at
+            key,
+            conversation.queue[0],
+            conversation.epoch,
+            conversation.owner,
+            conversation.last_send_at,
+            conversation.agent,
         )
 
     def _put_back(self, key: ConversationKey, event: EventKind) -> None:
-        conversation = self._conversations[key]
+        conversation = self.conversations[key]
         conversation.owner, conversation.stopped = None, False
         self._line.join(key)
         self._log(event, key, conversation.queue[0].id)
 
     def _reap(self, session: str, last_send_at: float) -> int:
         del self._sessions[session]
-        held = [key for key, conversation in self._conversations.items() if conversation.owner == session]
+        held = [key for key, conversation in self.conversations.items() if conversation.owner == session]
         for key in held:
-            conversation = self._conversations[key]
+            conversation = self.conversations[key]
             head = conversation.queue[0]
             conversation.queue[0] = replace(head, crashes=head.crashes + 1)
             conversation.last_send_at = last_send_at

@@ -22,6 +22,8 @@ class Conversation:
     told_full: bool = False
     stopped: bool = False
     strays: tuple[str, ...] = ()
+    agent: str = ""
+    active_at: float = 0.0
 
 
 @dataclass

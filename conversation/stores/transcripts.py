@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +19,13 @@ class Said:
     at: float
     question: str
     answer: str
+
+
+def entries(said: Sequence[Said]) -> tuple[Entry, ...]:
+    """As the model is given it."""
+    return tuple(
+        entry for one in said for entry in (Entry("user", one.question), Entry("assistant", one.answer))
+    )
 
 
 class Transcripts(Protocol):

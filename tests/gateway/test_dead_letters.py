@@ -265,7 +265,7 @@ async def test_a_letter_that_cannot_be_answered_is_a_conflict_and_stays(house: H
         await die(house.store.turns, message(TEXT)),
         await die(house.store.turns, message(TEXT, bot="gone")),
     )
-    letters = house.store.turns._dead
+    letters = house.store.turns.dead
     letters[0] = replace(letters[0], messages=())
     for dead, why in ((damaged, "damaged"), (gone, "no bot 'gone'")):
         status, _, problem = await house.ask("POST", f"/{dead}/retry")

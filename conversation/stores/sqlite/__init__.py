@@ -7,6 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from conversation.clock import Clock
+from conversation.stores.retention import Retention
+from conversation.stores.sqlite.audit import SqliteAudit
+from conversation.stores.sqlite.conversations import SqliteConversations
+from conversation.stores.sqlite.privacy import SqlitePrivacy
 from conversation.stores.sqlite.side import SqliteEvents, SqliteRecords, SqliteTranscripts
 from conversation.stores.sqlite.turns import SqliteTurns
 from conversation.stores.sqlite.writer import COMMIT_EVERY, Writer
@@ -22,12 +26,22 @@ class SqliteStore:
     exclusive = True
     permits = None
 
-    def __init__(self, path: Path, clock: Clock, *, commit_every: float = COMMIT_EVERY) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        commit_every: float = COMMIT_EVERY,
+        retention: Retention = Retention(),  # noqa: B008 - frozen
+    ) -> None:
         self._writer = Writer(path, commit_every=commit_every)
-        self.turns = SqliteTurns(self._writer, clock)
+        self.turns = SqliteTurns(self._writer, clock, retention)
         self.transcripts = SqliteTranscripts(self._writer)
         self.events = SqliteEvents(self._writer)
         self.records = SqliteRecords(self._writer)
+        self.conversations = SqliteConversations(self._writer, clock)
+        self.audit = SqliteAudit(self._writer, clock)
+        self.privacy = SqlitePrivacy(self._writer)
 
     async def open(self) -> None:
         """Raises StoreUnavailableError with what to do about it."""

@@ -6,11 +6,12 @@ import sqlite3
 from dataclasses import dataclass
 
 from conversation.keys import ConversationKey
+from conversation.messages import Command
 from conversation.stored import has_final, read_turn, readable
 from conversation.stores.events import EventKind
 from conversation.stores.port import SEEN_FOR, ClaimLostError, SessionLostError, Stopped
 from conversation.stores.sqlite import line
-from conversation.turn import Claim, Reason
+from conversation.turn import Claim, Reason, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,16 @@ def first_sight(db: sqlite3.Connection, turn_id: str, now: float, conversation: 
     )
 
 
-def conversation(db: sqlite3.Connection, key: str, bot: int) -> Conversation:
+def conversation(db: sqlite3.Connection, key: str, bot: int, now: float) -> Conversation:
     """Created if it is new."""
     row = db.execute(
         "SELECT id, queued, next_seq, told_full FROM conversation WHERE key = ?", (key,)
     ).fetchone()
     if row is not None:
         return Conversation(*row)
-    created = db.execute("INSERT INTO conversation (key, bot) VALUES (?, ?)", (key, bot)).lastrowid
+    created = db.execute(
+        "INSERT INTO conversation (key, bot, active_at) VALUES (?, ?, ?)", (key, bot, now)
+    ).lastrowid
     assert created is not None
     return Conversation(created, 0, 1, told_full=False)
 
@@ -119,17 +122,22 @@ def take(db: sqlite3.Connection, conversation: int, seq: int, turn_id: str, sess
 
 
 def current_claim(db: sqlite3.Connection, conversation: int) -> Claim:
-    key, epoch, owner, last_send_at = db.execute(
-        "SELECT key, epoch, owner, last_send_at FROM conversation WHERE id = ?", (conversation,)
-    ).fetchone()
-    turn_id, message, admitted_at, refusal, attempt, crashes, failures, delivery = db.execute(
-        "SELECT id, message, admitted_at, refusal, attempt, crashes, failures, delivery FROM turn"
-        " WHERE conversation = ? ORDER BY seq LIMIT 1",
-        (conversation,),
+    key, epoch, owner, last_send_at, agent = db.execute(
+        "SELECT key, epoch, owner, last_send_at, agent FROM conversation WHERE id = ?", (conversation,)
     ).fetchone()
     parsed = ConversationKey.parse(key)
-    turn = read_turn(parsed, turn_id, message, admitted_at, refusal, attempt, crashes, failures, delivery)
-    return Claim(parsed, turn, epoch, str(owner), last_send_at)
+    (head,) = turns(db, conversation, parsed, 1)
+    return Claim(parsed, head, epoch, str(owner), last_send_at, agent)
+
+
+def turns(db: sqlite3.Connection, conversation: int, key: ConversationKey, limit: int) -> tuple[Turn, ...]:
+    """The first turns of a conversation's queue."""
+    found = db.execute(
+        "SELECT id, message, admitted_at, refusal, attempt, crashes, failures, delivery FROM turn"
+        " WHERE conversation = ? ORDER BY seq LIMIT ?",
+        (conversation, limit),
+    ).fetchall()
+    return tuple(read_turn(key, *row) for row in found)
 
 
 def bury(
@@ -222,7 +230,7 @@ def merge(db: sqlite3.Connection, conversation: int, person: str, record: bytes,
         "UPDATE turn SET message = CAST(message || x'0a' || ?1 AS BLOB), messages = messages + 1"
         " WHERE conversation = ?2"
         " AND seq = (SELECT max(seq) FROM turn WHERE conversation = ?2)"
-        " AND attempt = 0 AND refusal IS NULL AND person = ?3 AND messages < ?4 RETURNING id",
+        " AND attempt = 0 AND refusal IS NULL AND joinable AND person = ?3 AND messages < ?4 RETURNING id",
         (record, conversation, person, most),
     ).fetchone()
     return row[0] if row else None
@@ -242,13 +250,23 @@ def drop_message(
 
 
 def append_said(
-    db: sqlite3.Connection, conversation: int, question: str, answer: str, keep_turns: int
+    db: sqlite3.Connection, conversation: int, turn: Turn, answer: str, keep_turns: int, now: float
 ) -> None:
     (seq,) = db.execute(
         "SELECT coalesce(max(seq), 0) + 1 FROM said WHERE conversation = ?", (conversation,)
     ).fetchone()
-    db.execute("INSERT INTO said VALUES (?, ?, ?, ?)", (conversation, seq, question, answer))
+    db.execute(
+        "INSERT INTO said VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (conversation, seq, turn.id, turn.message.person, now, turn.question, answer),
+    )
     db.execute("DELETE FROM said WHERE conversation = ? AND seq <= ?", (conversation, seq - keep_turns))
+
+
+def obey(db: sqlite3.Connection, conversation: int, command: Command) -> None:
+    if command.kind != "clear":
+        db.execute("UPDATE conversation SET agent = ? WHERE id = ?", (command.agent, conversation))
+    if command.kind != "bind":
+        db.execute("DELETE FROM said WHERE conversation = ?", (conversation,))
 
 
 def log(

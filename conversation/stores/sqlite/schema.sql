@@ -18,7 +18,8 @@ CREATE TABLE bot (
 
 -- ready_order is set exactly while a conversation is ready, and rises with the time it became so. A ready one whose
 -- person is at the limit is parked when its turn would have come, so that nobody looks at it again until one of that
--- person's turns ends. person is whose turn runs, or would.
+-- person's turns ends. person is whose turn runs, or would. active_at is when a message was last admitted; agent is
+-- the one that it was bound to, or empty.
 CREATE TABLE conversation (
     id               INTEGER PRIMARY KEY,
     key              TEXT NOT NULL UNIQUE,
@@ -32,7 +33,9 @@ CREATE TABLE conversation (
     ready_order      INTEGER,
     parked           INTEGER NOT NULL DEFAULT 0,
     due_at           REAL,
-    last_send_at    REAL,
+    last_send_at     REAL,
+    active_at        REAL NOT NULL,
+    agent            TEXT NOT NULL DEFAULT '',
     told_full        INTEGER NOT NULL DEFAULT 0,
     stopped          INTEGER NOT NULL DEFAULT 0,
     strays           TEXT NOT NULL DEFAULT ''
@@ -42,8 +45,10 @@ CREATE INDEX conversation_parked ON conversation (person, ready_order) WHERE par
 CREATE INDEX conversation_due ON conversation (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX conversation_owner ON conversation (owner) WHERE owner IS NOT NULL;
 CREATE INDEX conversation_person ON conversation (person) WHERE owner IS NOT NULL;
+CREATE INDEX conversation_active ON conversation (bot, active_at, key);
 
--- The head of a conversation's queue is its turn with the smallest seq. message holds a line for each message.
+-- The head of a conversation's queue is its turn with the smallest seq. message holds a line for each message; none
+-- may join a turn that is not joinable, such as a command.
 CREATE TABLE turn (
     conversation  INTEGER NOT NULL,
     seq           INTEGER NOT NULL,
@@ -51,6 +56,7 @@ CREATE TABLE turn (
     person        TEXT NOT NULL,
     message       BLOB NOT NULL,
     messages      INTEGER NOT NULL DEFAULT 1,
+    joinable      INTEGER NOT NULL,
     admitted_at   REAL NOT NULL,
     refusal       TEXT,
     attempt       INTEGER NOT NULL DEFAULT 0,
@@ -71,10 +77,15 @@ CREATE INDEX seen_at ON seen (at);
 CREATE TABLE said (
     conversation  INTEGER NOT NULL,
     seq           INTEGER NOT NULL,
+    turn          TEXT NOT NULL,
+    person        TEXT NOT NULL,
+    at            REAL NOT NULL,
     question      TEXT NOT NULL,
     answer        TEXT NOT NULL,
     PRIMARY KEY (conversation, seq)
 ) WITHOUT ROWID;
+CREATE INDEX said_person ON said (person);
+CREATE INDEX said_at ON said (at);
 
 CREATE TABLE event (
     position      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -84,6 +95,8 @@ CREATE TABLE event (
     turn          TEXT NOT NULL,
     detail        TEXT NOT NULL
 );
+CREATE INDEX event_turn ON event (turn);
+CREATE INDEX event_conversation ON event (conversation);
 
 CREATE TABLE dead_letter (
     id            INTEGER PRIMARY KEY,
@@ -107,6 +120,15 @@ CREATE TABLE repair (
 ) WITHOUT ROWID;
 CREATE INDEX repair_due ON repair (due_at) WHERE due_at IS NOT NULL;
 
+CREATE TABLE audit (
+    position  INTEGER PRIMARY KEY AUTOINCREMENT,
+    at        REAL NOT NULL,
+    who       TEXT NOT NULL,
+    action    TEXT NOT NULL,
+    target    TEXT NOT NULL,
+    detail    TEXT NOT NULL
+);
+
 CREATE TABLE record (
     kind      TEXT NOT NULL,
     id        TEXT NOT NULL,
@@ -120,4 +142,4 @@ CREATE TABLE counter (
     name   TEXT PRIMARY KEY,
     value  INTEGER NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO counter VALUES ('record_revision', 0), ('ready', 0);
+INSERT INTO counter VALUES ('ready', 0);

@@ -26,18 +26,21 @@ from conversation.stores.port import (
     SessionLostError,
     Stopped,
 )
-from conversation.stores.sqlite import line, repairs, rows
+from conversation.stores.retention import Retention
+from conversation.stores.sqlite import forget, line, repairs, rows
 from conversation.stores.sqlite.writer import Writer
 from conversation.turn import Claim, DeadLetter, Delivery, Final, Reason, Repair, Turn
 
 
 class SqliteTurns:
-    def __init__(self, writer: Writer, clock: Clock) -> None:
+    def __init__(self, writer: Writer, clock: Clock, retention: Retention) -> None:
         self._writer = writer
         self._clock = clock
+        self._retention = retention
         # Not in the file, which would be written each second: the only process that ticks is this one.
         self._ticked_at: float | None = None
         self._grace_until = 0.0
+        self._swept_at = 0.0
 
     async def open_session(self) -> str:
         def step(db: sqlite3.Connection) -> str:
@@ -107,15 +110,16 @@ class SqliteTurns:
             message.person,
             write_messages((message,)),
         )
+        joinable = message.command is None
 
         def step(db: sqlite3.Connection) -> Admission:
             now = self._clock.now()
             bot = line.bot(db, message.key.bot, limits)
-            conversation = rows.conversation(db, key, bot)
+            conversation = rows.conversation(db, key, bot, now)
             if not rows.first_sight(db, turn_id, now, conversation.id):
                 return Admission("duplicate")
             joined = stopped = None
-            if conversation.queued and when_busy != "queue" and refusal is None:
+            if conversation.queued and when_busy != "queue" and refusal is None and joinable:
                 joined = rows.merge(db, conversation.id, person, record, limits.queued)
             if joined is not None:
                 rows.log(db, now, "message.merged", conversation.id, turn_id, joined)
@@ -123,27 +127,28 @@ class SqliteTurns:
                 db.execute("UPDATE conversation SET told_full = 1 WHERE id = ?", (conversation.id,))
                 rows.log(db, now, "message.refused", conversation.id, turn_id, Reason.QUEUE_FULL)
                 return Admission("queue_full", notice_due=not conversation.told_full)
-            if when_busy == "interrupt" and refusal is None:
+            if when_busy == "interrupt" and refusal is None and joinable:
                 stopped = rows.interrupt(db, conversation.id, now)
             if joined is not None:
+                db.execute("UPDATE conversation SET active_at = ? WHERE id = ?", (now, conversation.id))
                 return Admission("accepted", stopped=stopped)
             db.execute(
-                "INSERT INTO turn (conversation, seq, id, person, message, admitted_at, refusal)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (conversation.id, conversation.seq, turn_id, person, record, now, refusal),
+                "INSERT INTO turn (conversation, seq, id, person, message, joinable, admitted_at, refusal)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (conversation.id, conversation.seq, turn_id, person, record, joinable, now, refusal),
             )
             rows.log(db, now, "message.admitted", conversation.id, turn_id, refusal or "")
-            db.execute(
+            (agent,) = db.execute(
                 "UPDATE conversation SET queued = queued + 1, next_seq = next_seq + 1, told_full = 0,"
-                " person = iif(queued, person, ?) WHERE id = ?",
-                (person, conversation.id),
-            )
+                " active_at = ?, person = iif(queued, person, ?) WHERE id = ? RETURNING agent",
+                (now, person, conversation.id),
+            ).fetchone()
             if conversation.queued:
                 return Admission("accepted", stopped=stopped)
             if may_claim and rows.may_claim(db, session, now) and line.within_limits(db, bot, person, limits):
                 epoch = rows.take(db, conversation.id, conversation.seq, turn_id, session, now)
                 turn = Turn(turn_id, (message,), now, refusal, attempt=1)
-                return Admission("accepted", Claim(message.key, turn, epoch, session))
+                return Admission("accepted", Claim(message.key, turn, epoch, session, agent=agent))
             line.make_ready(db, conversation.id)
             return Admission("accepted")
 
@@ -207,9 +212,16 @@ class SqliteTurns:
         await self._writer.run(step)
 
     async def complete(
-        self, claim: Claim, final: Final, *, keep_turns: int, repair_after: float | None = None
+        self,
+        claim: Claim,
+        final: Final,
+        *,
+        keep_turns: int,
+        keep_texts: bool = True,
+        repair_after: float | None = None,
     ) -> Claim | None:
-        outcome, answer = final.outcome, final.answer
+        outcome, answer = final.outcome, final.answer if keep_texts else ""
+        command = claim.turn.message.command if outcome.kind == "obeyed" else None
 
         def step(db: sqlite3.Connection) -> Claim | None:
             now = self._clock.now()
@@ -230,10 +242,13 @@ class SqliteTurns:
             ).fetchone()
             line.unpark(db, person)
             if answer:
-                rows.append_said(db, conversation, claim.turn.question, answer, keep_turns)
+                rows.append_said(db, conversation, claim.turn, answer, keep_turns, now)
+            if command is not None:
+                rows.obey(db, conversation, command)
             if outcome.kind == "dead":
                 assert outcome.reason is not None
-                rows.bury(db, conversation, claim.turn.id, record, outcome.reason, now)
+                letter = record if keep_texts else b""
+                rows.bury(db, conversation, claim.turn.id, letter, outcome.reason, now)
             detail = outcome.reason or outcome.kind
             rows.log(db, now, "turn.completed", conversation, claim.turn.id, detail)
             if queued:
@@ -285,6 +300,10 @@ class SqliteTurns:
                 (now - SEEN_FOR, limit),
             )
             db.execute("DELETE FROM repair WHERE until <= ?", (now,))
+            forget.old(db, self._retention, now, limit)
+            if now - self._swept_at >= forget.SWEEP_EVERY:
+                self._swept_at = now
+                forget.idle_conversations(db, now, limit)
             return bool(taken or due)
 
         return await self._writer.run(step)

@@ -39,7 +39,7 @@ WAITING = 20_000
 COMMIT_EVERY = 0.005
 """Seconds between the beginnings of two groups. A lone step does not wait; under load more steps share a commit."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _KIND = 0xFF
 """Of SQLite's error codes: the rest is detail."""

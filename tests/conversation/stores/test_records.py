@@ -21,14 +21,14 @@ async def test_a_record_changes_only_from_the_version_its_writer_has_seen(store:
 
 
 async def test_whoever_polls_the_revision_notices_every_change(store: Store) -> None:
-    seen = [await store.records.revision()]
+    seen = [await store.records.revision("bot")]
     for change in (
         store.records.put("bot", "a", b"1", expected=0),
         store.records.put("agent", "a", b"2", expected=0),
         store.records.delete("bot", "a", expected=1),
     ):
         await change
-        seen.append(await store.records.revision())
+        seen.append(await store.records.revision("bot"))
     assert seen == sorted(set(seen))
 
 

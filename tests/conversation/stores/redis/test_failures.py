@@ -246,7 +246,7 @@ async def test_namespaces_on_one_server_know_nothing_of_each_other(server: Serve
         await store.records.put("bot", "b", b"{}", expected=0)
     for store in (mine, theirs):
         assert len(await store.events.after(0, 9)) == 1
-        assert await store.records.revision() == 1
+        assert await store.records.revision("bot") == 1
         await store.close()
 
 

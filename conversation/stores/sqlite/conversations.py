@@ -1,0 +1,80 @@
+"""Looking at conversations in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from conversation.clock import Clock
+from conversation.keys import ConversationKey
+from conversation.stores.conversations import LISTED_FOR, ConversationState, Load, State
+from conversation.stores.sqlite import rows
+from conversation.stores.sqlite.writer import Writer
+from conversation.turn import Turn
+
+_STATE = "SELECT key, queued, owner, due_at, active_at, agent FROM conversation"
+
+
+class SqliteConversations:
+    def __init__(self, writer: Writer, clock: Clock) -> None:
+        self._writer = writer
+        self._clock = clock
+
+    async def page(
+        self, bot: str, *, before: tuple[float, str] | None = None, limit: int
+    ) -> tuple[ConversationState, ...]:
+        since = self._clock.now() - LISTED_FOR
+        at, key = before or (self._clock.now() + LISTED_FOR, "")
+
+        def step(db: sqlite3.Connection) -> tuple[ConversationState, ...]:
+            found = db.execute(
+                f"{_STATE} WHERE bot = (SELECT id FROM bot WHERE name = ?) AND active_at > ?"
+                " AND (active_at, key) < (?, ?) ORDER BY active_at DESC, key DESC LIMIT ?",
+                (bot, since, at, key, limit),
+            )
+            return tuple(_state(*row) for row in found)
+
+        return await self._writer.run(step)
+
+    async def find(self, key: ConversationKey) -> ConversationState | None:
+        def step(db: sqlite3.Connection) -> ConversationState | None:
+            row = db.execute(f"{_STATE} WHERE key = ?", (str(key),)).fetchone()
+            return _state(*row) if row else None
+
+        return await self._writer.run(step)
+
+    async def queue(self, key: ConversationKey, limit: int) -> tuple[Turn, ...]:
+        def step(db: sqlite3.Connection) -> tuple[Turn, ...]:
+            row = db.execute("SELECT id FROM conversation WHERE key = ?", (str(key),)).fetchone()
+            return rows.turns(db, row[0], key, limit) if row else ()
+
+        return await self._writer.run(step)
+
+    async def load(self, bot: str) -> Load:
+        def step(db: sqlite3.Connection) -> Load:
+            (running,) = db.execute(
+                "SELECT count(*) FROM conversation WHERE owner IS NOT NULL"
+                " AND bot = (SELECT id FROM bot WHERE name = ?)",
+                (bot,),
+            ).fetchone()
+            (turns,) = db.execute(
+                "SELECT count(*) FROM turn JOIN conversation ON conversation.id = turn.conversation"
+                " WHERE bot = (SELECT id FROM bot WHERE name = ?)",
+                (bot,),
+            ).fetchone()
+            return Load(running, turns - running)
+
+        return await self._writer.run(step)
+
+
+def _state(
+    key: str, queued: int, owner: int | None, due_at: float | None, active_at: float, agent: str
+) -> ConversationState:
+    state: State = "ready"
+    if not queued:
+        state = "idle"
+    elif owner is not None:
+        state = "running"
+    elif due_at is not None:
+        state = "backing_off"
+    session = "" if owner is None else str(owner)
+    return ConversationState(ConversationKey.parse(key), state, queued, active_at, agent, session)
