@@ -42,7 +42,7 @@ class Frozen:
 def lose_session(store: MemoryStore) -> None:
     """The lease of whoever runs something has ended."""
     turns = store.turns
-    for conversation in turns._conversations.values():
+    for conversation in turns.conversations.values():
         if conversation.owner is not None:
             turns._sessions[conversation.owner].expires_at = 0.0
 

@@ -16,6 +16,7 @@ from conversation.stores.redis.connection import Connection, Login, ServerConnec
 from conversation.stores.redis.errors import FAILURES
 from conversation.stores.redis.house import House
 from conversation.stores.redis.library import Library
+from conversation.stores.redis.looking import RedisAudit, RedisConversations, RedisPrivacy
 from conversation.stores.redis.partitions import Partitions
 from conversation.stores.redis.permits import RedisPermits
 from conversation.stores.redis.refusals import needed, refusal
@@ -23,6 +24,7 @@ from conversation.stores.redis.side import RedisEvents, RedisRecords, RedisTrans
 from conversation.stores.redis.startup import prepare
 from conversation.stores.redis.turns import RedisTurns
 from conversation.stores.redis.wakeups import Wakeups
+from conversation.stores.retention import Retention
 
 __all__ = ["Login", "MalformedAddressError", "RedisStore"]
 
@@ -53,6 +55,7 @@ class RedisStore:
         login: Login | None = None,
         clock: Clock | None = None,
         partitions: int = PARTITIONS,
+        retention: Retention = Retention(),  # noqa: B008 - frozen
         library: Library | None = None,
     ) -> None:
         address = self._address = parse(url)
@@ -66,10 +69,13 @@ class RedisStore:
         house = Partitions(namespace, partitions)
         self._house = House(self._batching, house)
         self.warnings: tuple[str, ...] = ()
-        self.turns = RedisTurns(self._batching, self._house, clock)
+        self.turns = RedisTurns(self._batching, self._house, clock, retention)
         self.transcripts = RedisTranscripts(self._batching, self._house)
         self.events = RedisEvents(self._batching, self._house)
         self.records = RedisRecords(self._batching, self._house)
+        self.conversations = RedisConversations(self._batching, self._house, clock)
+        self.audit = RedisAudit(self._batching, self._house, clock)
+        self.privacy = RedisPrivacy(self._batching, self._house, self.turns)
         self.permits = RedisPermits(self._batching, house, clock)
         self.wakeups = Wakeups(self._connection, [house.tag(number) for number in range(partitions)])
 

@@ -6,7 +6,7 @@ from conversation.stores.port import StoreUnavailableError
 from conversation.stores.redis.batching import Batching
 from conversation.stores.redis.partitions import Partitions
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of the keys' layout; rises when an older Turnkeeper could not work beside this one."""
 
 

@@ -31,10 +31,12 @@ _FILES = (
     "sessions",
     "admission",
     "turns",
+    "forgetting",
     "timers",
     "repairs",
     "house",
     "records",
+    "looking",
     "permits",
 )
 """In ``functions/``, in the order in which each may use what stands before it."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import orjson
 
 from conversation.keys import ConversationKey
 from conversation.stored import known_reason, read_repair, read_turn, readable
+from conversation.stores.conversations import ConversationState, State
 from conversation.stores.port import Stopped
-from conversation.turn import Claim, DeadLetter, Reason, Repair
+from conversation.stores.transcripts import Said
+from conversation.turn import Claim, DeadLetter, Reason, Repair, Turn
 
 
 def claim(row: Sequence[bytes], session: str) -> Claim:
-    key, epoch, last_send_at, attempt, crashes, failures, delivery, head = row
+    key, epoch, last_send_at, attempt, crashes, failures, delivery, agent, head = row
     parsed = ConversationKey.parse(key.decode())
     turn_id, admitted_at, refusal, record = _turn(head)
     turn = read_turn(
@@ -25,7 +30,50 @@ def claim(row: Sequence[bytes], session: str) -> Claim:
         int(failures),
         delivery,
     )
-    return Claim(parsed, turn, int(epoch), session, float(last_send_at) if last_send_at else None)
+    sent_at = float(last_send_at) if last_send_at else None
+    return Claim(parsed, turn, int(epoch), session, sent_at, agent.decode())
+
+
+def queue(
+    key: ConversationKey,
+    attempt: bytes,
+    crashes: bytes,
+    failures: bytes,
+    delivery: bytes,
+    turns: Sequence[bytes],
+) -> tuple[Turn, ...]:
+    """Turns as they stand in the queue; what is counted belongs to the head."""
+    found = []
+    for place, turn in enumerate(turns):
+        turn_id, admitted_at, refusal, record = _turn(turn)
+        counted = (int(attempt), int(crashes), int(failures), delivery) if place == 0 else (0, 0, 0, None)
+        found.append(read_turn(key, turn_id, record, admitted_at, refusal, *counted))
+    return tuple(found)
+
+
+def conversation(row: Sequence[Any]) -> ConversationState:
+    key, active_at, turns, owner, due_at, agent = row
+    state: State = "ready"
+    if not turns:
+        state = "idle"
+    elif owner:
+        state = "running"
+    elif due_at:
+        state = "backing_off"
+    parsed = ConversationKey.parse(key.decode())
+    return ConversationState(parsed, state, turns, float(active_at), agent.decode(), owner.decode())
+
+
+def said(element: bytes) -> Said:
+    facts, _, texts = element.partition(b"\n")
+    turn_id, person, at = facts.decode().split(" ")
+    question, answer = orjson.loads(texts)
+    return Said(turn_id, person, float(at), question, answer)
+
+
+def messages_of(turn: bytes, person: str) -> int:
+    """How many messages of this person a turn in the queue has."""
+    return sum(message.person == person for message in readable(_turn(turn)[3]))
 
 
 def stopped(row: Sequence[bytes] | None = None) -> Stopped | None:

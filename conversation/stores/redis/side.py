@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, get_args
-
-import orjson
 
 from conversation.keys import ConversationKey
 from conversation.providers.port import Entry
 from conversation.stores.events import Event, EventKind
 from conversation.stores.records import Record, RecordConflictError
+from conversation.stores.redis import rows
 from conversation.stores.redis.batching import Batching
 from conversation.stores.redis.house import House
+from conversation.stores.transcripts import Said, entries
 
 _DIGIT = 40
 """Bits of a position for each partition: a million events a second for twelve days."""
+
+_CHUNK = 1000
+"""Events that are read at once where a stream is looked through."""
 
 _KINDS: dict[bytes, EventKind] = {kind.encode(): kind for kind in get_args(EventKind)}
 
@@ -26,12 +30,12 @@ class RedisTranscripts:
         self._partitions = house.partitions
 
     async def recent(self, key: ConversationKey, turns: int) -> tuple[Entry, ...]:
+        return entries(await self.said(key, turns))
+
+    async def said(self, key: ConversationKey, limit: int) -> tuple[Said, ...]:
         tag = self._partitions.tag(self._partitions.of(key.bot))
-        entries: list[Entry] = []
-        for said in await self._batching.run(tag, "LRANGE", f"{tag}:said:{key}", -turns, -1):
-            question, answer = orjson.loads(said)
-            entries += (Entry("user", question), Entry("assistant", answer))
-        return tuple(entries)
+        found = await self._batching.run(tag, "LRANGE", f"{tag}:said:{key}", -limit, -1)
+        return tuple(map(rows.said, found))
 
 
 class RedisEvents:
@@ -55,7 +59,7 @@ class RedisEvents:
             )
         )
         found = [
-            (float(fields[b"at"]), place, int(entry.partition(b"-")[2]), fields)
+            (float(fields[b"at"]), place, _number(entry), fields)
             for place, stream in enumerate(streams)
             for entry, fields in stream
         ]
@@ -65,6 +69,55 @@ class RedisEvents:
             seen[place] = number
             events.append(_event(position, at, fields))
         return tuple(events)
+
+    async def end(self) -> int:
+        await self._house.refresh()
+        partitions = self._house.partitions
+        newest = await asyncio.gather(
+            *(
+                self._batching.run(tag, "XREVRANGE", f"{tag}:events", "+", "-", "COUNT", 1)
+                for tag in map(partitions.tag, partitions.used)
+            )
+        )
+        return sum(_number(found[0][0]) << (_DIGIT * place) for place, found in enumerate(newest) if found)
+
+    async def of_turn(self, id: str) -> tuple[Event, ...]:
+        await self._house.refresh()
+        wanted = id.encode()
+        found = await asyncio.gather(
+            *(
+                self._looked_through(partition, lambda fields: fields[b"turn"].startswith(wanted))
+                for partition in self._house.partitions.used
+            )
+        )
+        return tuple(sorted((event for events in found for event in events), key=lambda event: event.at))
+
+    async def of_conversation(self, key: ConversationKey, limit: int) -> tuple[Event, ...]:
+        partition, wanted = self._house.partitions.of(key.bot), str(key).encode()
+        if partition not in self._house.partitions.used:
+            return ()
+        found = await self._looked_through(partition, lambda fields: fields[b"key"] == wanted, limit)
+        return tuple(found)
+
+    async def _looked_through(
+        self, partition: int, wanted: Callable[[dict[bytes, bytes]], bool], limit: int | None = None
+    ) -> list[Event]:
+        """The newest that are wanted, oldest first. It looks through a stream from its end: rare, and bounded."""
+        tag, place = (
+            self._house.partitions.tag(partition),
+            self._house.partitions.used.index(partition),
+        )
+        found: list[Event] = []
+        last = "+"
+        while limit is None or len(found) < limit:
+            chunk = await self._batching.run(tag, "XREVRANGE", f"{tag}:events", last, "-", "COUNT", _CHUNK)
+            for entry, fields in chunk:
+                if wanted(fields):
+                    found.append(_event(_number(entry) << (_DIGIT * place), float(fields[b"at"]), fields))
+            if len(chunk) < _CHUNK:
+                break
+            last = f"(0-{_number(chunk[-1][0])}"
+        return found[:limit][::-1]
 
 
 class RedisRecords:
@@ -90,8 +143,13 @@ class RedisRecords:
         call = self._batching.call("delete_record", self._home, kind, id, expected, durable=True)
         _expected(await call, kind, id, expected)
 
-    async def revision(self) -> int:
-        return int(await self._batching.run(self._home, "HGET", f"{self._home}:counters", "records") or 0)
+    async def revision(self, kind: str) -> int:
+        counter = self._batching.run(self._home, "HGET", f"{self._home}:counters", f"records:{kind}")
+        return int(await counter or 0)
+
+
+def _number(entry: bytes) -> int:
+    return int(entry.partition(b"-")[2])
 
 
 def _event(position: int, at: float, fields: dict[bytes, bytes]) -> Event:

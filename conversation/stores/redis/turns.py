@@ -7,6 +7,7 @@ served in turn. Sessions, timers and hand-over are each partition's own business
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections.abc import Collection
 from typing import Any
@@ -32,14 +33,16 @@ from conversation.stores.redis.connection import Argument
 from conversation.stores.redis.house import House
 from conversation.stores.redis.partitions import HOME
 from conversation.stores.redis.sessions import Session, Sessions
+from conversation.stores.retention import Retention
 from conversation.turn import Claim, DeadLetter, Delivery, Final, Reason, Repair, Turn
 
 
 class RedisTurns:
     """``clock`` is for tests; without it time is the server's."""
 
-    def __init__(self, batching: Batching, house: House, clock: Clock | None) -> None:
+    def __init__(self, batching: Batching, house: House, clock: Clock | None, retention: Retention) -> None:
         self._batching = batching
+        self._retention = retention
         self._house = house
         self._partitions = house.partitions
         self._clock = clock
@@ -125,15 +128,16 @@ class RedisTurns:
             message.person,
             limits.replies,
             limits.per_person,
-            when_busy,
+            "queue" if message.command else when_busy,
             durable=True,
         )
         if may_claim and mine:
             mine.enter(partition)
         match reply:
-            case [b"claimed", at, epoch]:
+            case [b"claimed", at, epoch, agent]:
                 turn = Turn(message.turn_id, (message,), float(at), refusal, attempt=1)
-                return Admission("accepted", Claim(message.key, turn, epoch, session))
+                claim = Claim(message.key, turn, epoch, session, agent=agent.decode())
+                return Admission("accepted", claim)
             case [b"duplicate"]:
                 return Admission("duplicate")
             case [b"queue_full", notice_due]:
@@ -174,21 +178,32 @@ class RedisTurns:
         _held(await self._on("checkpoint", claim, record, "1" if final else "", durable=True))
 
     async def complete(
-        self, claim: Claim, final: Final, *, keep_turns: int, repair_after: float | None = None
+        self,
+        claim: Claim,
+        final: Final,
+        *,
+        keep_turns: int,
+        keep_texts: bool = True,
+        repair_after: float | None = None,
     ) -> Claim | None:
         partition = self._partitions.of(claim.key.bot)
         hand_over = self._partitions.next_served(also=partition) == partition
         reason = final.outcome.reason or ""
+        command = claim.turn.message.command if final.outcome.kind == "obeyed" else None
         reply = _held(
             await self._on(
                 "complete",
                 claim,
                 int(hand_over),
                 keep_turns,
-                orjson.dumps((claim.turn.question, final.answer)) if final.answer else "",
+                orjson.dumps((claim.turn.question, final.answer)) if final.answer and keep_texts else "",
                 reason or final.outcome.kind,
                 reason if final.outcome.kind == "dead" else "",
                 "" if repair_after is None else repr(repair_after),
+                command.kind if command else "",
+                command.agent if command else "",
+                "1" if keep_texts else "",
+                math.ceil(self._retention.transcripts),
                 durable=True,
             )
         )
@@ -207,9 +222,12 @@ class RedisTurns:
     async def tick(self, limit: int) -> bool:
         """Partition 0 has the heartbeat, and decides for all whether sessions are reaped: not while it is away."""
         await self._house.refresh()
-        home = await self._call("tick", HOME, limit, "home")
+        kept = self._retention
+        kept_for = (repr(kept.transcripts), repr(kept.events), repr(kept.audit))
+        home = await self._call("tick", HOME, limit, "home", *kept_for)
         elsewhere = [partition for partition in self._partitions.used if partition != HOME]
-        ticks = [self._call("tick", partition, limit, "1" if home[2] else "") for partition in elsewhere]
+        reap = "1" if home[2] else ""
+        ticks = [self._call("tick", partition, limit, reap, *kept_for) for partition in elsewhere]
         replies = [home, *await asyncio.gather(*map(_unless_away, ticks))]
         for partition, reply in zip((HOME, *elsewhere), replies, strict=True):
             self._partitions.now_ready(partition, reply[1] if reply else 0)

@@ -20,16 +20,19 @@ async def test_a_record_changes_only_from_the_version_its_writer_has_seen(store:
     assert await store.records.get("bot", "helpdesk") is None
 
 
-async def test_whoever_polls_the_revision_notices_every_change(store: Store) -> None:
+async def test_whoever_polls_the_revision_of_a_kind_notices_every_change_of_it(store: Store) -> None:
     seen = [await store.records.revision("bot")]
     for change in (
         store.records.put("bot", "a", b"1", expected=0),
-        store.records.put("agent", "a", b"2", expected=0),
-        store.records.delete("bot", "a", expected=1),
+        store.records.put("bot", "a", b"2", expected=1),
+        store.records.delete("bot", "a", expected=2),
     ):
         await change
         seen.append(await store.records.revision("bot"))
     assert seen == sorted(set(seen))
+    await store.records.put("agent", "a", b"2", expected=0)
+    assert await store.records.revision("bot") == seen[-1]
+    assert await store.records.revision("agent") > 0
 
 
 async def test_records_are_listed_by_kind_in_the_order_of_their_ids(store: Store) -> None:

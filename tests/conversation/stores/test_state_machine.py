@@ -262,7 +262,7 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def a_conversation_is_running_ready_backing_off_or_idle(self) -> None:
         turns = self.model.turns
-        for name, conversation in turns._conversations.items():
+        for name, conversation in turns.conversations.items():
             states = (
                 conversation.owner is not None,
                 name in turns._line.ready,

@@ -38,12 +38,17 @@ local function stop_turn(tag, at, key, place, reason)
   return {key, c[1] or '0', owner, reason}
 end
 
+-- A quotation mark inside of a text is written with a backslash, so this is the field itself.
+local function is_command(turn) return string.find(turn, '"command":{', 1, true) end
+
+local function active(tag, at, bot, key) redis.call('ZADD', tag .. ':conversations:' .. bot, at, key) end
+
 -- Let a message join the last turn of its conversation; that turn's id, nil if it may not.
 local function merge(tag, key, most, turn, person, message)
   local last = redis.call('LINDEX', queue(tag, key), -1)
   local id, _, refusal, of = facts(last)
   local _, lines = string.gsub(last, '\n', '')
-  if refusal ~= '' or of ~= person or lines >= most then return nil end
+  if refusal ~= '' or of ~= person or lines >= most or is_command(last) then return nil end
   if redis.call('LLEN', queue(tag, key)) == 1 and redis.call('HEXISTS', conversation(tag, key), 'attempt') == 1 then
     return nil
   end
@@ -63,11 +68,12 @@ local function admit(keys, args)
   redis.call('HSET', tag .. ':bot:' .. bot, 'replies', args[12], 'per_person', args[13])
   local c, most = conversation(tag, key), tonumber(args[5])
   local waiting = redis.call('LLEN', queue(tag, key))
-  local is = redis.call('HMGET', c, 'number', 'told_full', 'attempt')
+  local is = redis.call('HMGET', c, 'number', 'told_full', 'attempt', 'agent')
   local joined, stopped
   if waiting > 0 and when_busy ~= 'queue' and refusal == '' then joined = merge(tag, key, most, turn, person, args[9]) end
   if joined then
     redis.call('HSET', tag .. ':queued', turn, key)
+    active(tag, at, bot, key)
     log(tag, at, 'message.merged', key, turn, joined)
   elseif waiting > most then
     redis.call('HSET', c, 'told_full', '1')
@@ -78,18 +84,23 @@ local function admit(keys, args)
     stopped = stop_turn(tag, at, key, 0, 'superseded')
   end
   if joined then return {'queued', stopped} end
-  if not is[1] then redis.call('HSET', c, 'number', number(tag, 'conversations'), 'bot', bot) end
+  if not is[1] then
+    redis.call('HSET', c, 'number', number(tag, 'conversations'), 'bot', bot)
+    redis.call('SADD', tag .. ':listed', bot)
+  end
   if is[2] then redis.call('HDEL', c, 'told_full') end
   redis.call('RPUSH', queue(tag, key),
     turn .. ' ' .. at .. ' ' .. refusal .. ' ' .. person .. '\n' .. turn .. ' ' .. args[9])
   redis.call('HSET', tag .. ':queued', turn, key)
+  redis.call('HINCRBY', tag .. ':bot:' .. bot, 'turns', 1)
+  active(tag, at, bot, key)
   log(tag, at, 'message.admitted', key, turn, refusal)
   if waiting > 0 then return {'queued', stopped} end
   redis.call('PERSIST', c)
   if args[4] == '1' and may_claim(tag, now, session)
     and below(redis.call('HGET', tag .. ':bot:' .. bot, 'running'), args[12])
     and person_may(tag, bot, person, args[13]) then
-    return {'claimed', at, take(tag, at, session, key, turn, person)}
+    return {'claimed', at, take(tag, at, session, key, turn, person), is[4] or ''}
   end
   make_ready(tag, key)
   wake(tag)

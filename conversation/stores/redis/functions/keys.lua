@@ -8,13 +8,19 @@
 --   :draining            set     sessions that get no further claims
 --   :running:SESSION     zset    conversation key -> its number
 --   :conversation:KEY    hash    number bot epoch completed_epoch owner last_send_at told_full, and of the head turn:
---                                attempt crashes failures delivery final stopped strays. Expires after IDLE_FOR
---                                without a turn.
+--                                attempt crashes failures delivery final stopped strays. agent: the one it is bound
+--                                to. Expires after IDLE_FOR without a turn.
 --   :queue:KEY           list    turns, the head first: "id admitted_at refusal person", then on a line for each of
 --                                its messages "id message"
---   :said:KEY            list    the transcript, one element for each turn, oldest first
+--   :conversations:BOT   zset    conversation key -> when a message was last admitted, for IDLE_FOR
+--   :listed              set     bots that have such conversations
+--   :said:KEY            list    the transcript, an element for each turn, oldest first: "turn person at", then on a
+--                                line of its own the question and the answer
+--   :said_due            zset    conversation key -> the time of an element that is as old as its oldest, or older
+--   :said_of:PERSON      set     conversation keys whose transcripts may have turns of this person
 --   :bots                set     bots that have ready conversations which are not parked
---   :bot:BOT             hash    replies per_person: its limits, 0 is none; running; served: its virtual time
+--   :bot:BOT             hash    replies per_person: its limits, 0 is none; running; turns: in its queues, the running
+--                                ones too; served: its virtual time
 --   :persons:BOT         hash    person -> its turns that run
 --   :ready:BOT           zset    conversation key -> the order in which they became ready
 --   :parked:BOT:PERSON   zset    the same, of ready ones that were passed over because the person was at the limit:
@@ -36,7 +42,8 @@
 --   :house               hash    layout, partitions: what this namespace was made with
 --   :partitions          list    numbers of the partitions that were ever used, in the order of their first use
 --   :records:KIND        hash    id -> "version revision\ndocument"
---   :counters            hash    sessions, records: the last number given
+--   :counters            hash    sessions, records:KIND: the last number given
+--   :audit               stream  at who action target detail; ids as those of events
 --
 -- Arguments. The first one of every function of turns is the time, in seconds since 1970, or '' for the server's
 -- own. `entering` is how long the lease still lasts of a session that may be new to this partition, or ''.

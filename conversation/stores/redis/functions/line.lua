@@ -24,7 +24,7 @@ local function person_may(tag, bot, person, per_person)
 end
 
 -- Nobody runs the head turn any more: its person's longest-ready parked conversation may be claimed again.
--- Gives the turn's id and the lines of its messages.
+-- Gives the turn's id, the lines of its messages and its person.
 local function let_go(tag, key)
   local id, _, _, person, messages = facts(head(tag, key))
   local bot = bot_of(tag, key)
@@ -39,14 +39,14 @@ local function let_go(tag, key)
     redis.call('ZREM', parked, first[1])
     line_up(tag, bot, first[1], first[2])
   end
-  return id, messages
+  return id, messages, person
 end
 
 -- The claim on a conversation as it stands: what Python reads as a Claim.
 local function current_claim(tag, key)
   local c = redis.call('HMGET', conversation(tag, key),
-    'epoch', 'last_send_at', 'attempt', 'crashes', 'failures', 'delivery')
-  return {key, c[1], c[2] or '', c[3] or '0', c[4] or '0', c[5] or '0', c[6] or '', head(tag, key)}
+    'epoch', 'last_send_at', 'attempt', 'crashes', 'failures', 'delivery', 'agent')
+  return {key, c[1], c[2] or '', c[3] or '0', c[4] or '0', c[5] or '0', c[6] or '', c[7] or '', head(tag, key)}
 end
 
 -- Give the head turn of a conversation, which is in no line, to a session.

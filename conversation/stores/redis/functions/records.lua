@@ -8,7 +8,7 @@ end
 local function put_record(keys, args)
   local records = keys[1] .. ':records:' .. args[1]
   if record_version(redis.call('HGET', records, args[2])) ~= args[3] then return 'conflict' end
-  local revision = number(keys[1], 'records')
+  local revision = number(keys[1], 'records:' .. args[1])
   local version = string.format('%d', tonumber(args[3]) + 1)
   redis.call('HSET', records, args[2], version .. ' ' .. revision .. '\n' .. args[4])
   return revision
@@ -18,7 +18,7 @@ end
 local function delete_record(keys, args)
   local records = keys[1] .. ':records:' .. args[1]
   if record_version(redis.call('HGET', records, args[2])) ~= args[3] then return 'conflict' end
-  if redis.call('HDEL', records, args[2]) == 1 then number(keys[1], 'records') end
+  if redis.call('HDEL', records, args[2]) == 1 then number(keys[1], 'records:' .. args[1]) end
   return 'ok'
 end
 

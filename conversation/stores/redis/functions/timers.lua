@@ -13,7 +13,8 @@ local function may_reap(tag, now)
   return now >= grace_until
 end
 
--- args: time limit reap ('1': sessions, '': not, 'home': as the heartbeat of this partition, 0, says).
+-- args: time limit reap ('1': sessions, '': not, 'home': as the heartbeat of this partition, 0, says), then for how many
+-- seconds transcripts, events and the audit are kept.
 -- Gives {conversations that became ready, conversations that may be claimed, 1 if sessions were reaped}.
 local function tick(keys, args)
   local tag = keys[1]
@@ -33,6 +34,7 @@ local function tick(keys, args)
     became = became + 1
   end
   if became > 0 then wake(tag) end
+  forget_old(tag, now, tonumber(args[2]), args)
   return {became, claimable(tag), reaps and 1 or 0}
 end
 
