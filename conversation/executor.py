@@ -30,7 +30,7 @@ from conversation.outbound import (
     DeliveryStoppedError,
 )
 from conversation.persistence import persistently
-from conversation.providers.port import Prompt, ProviderError
+from conversation.providers.port import Entry, Prompt, ProviderError
 from conversation.relay import Relay
 from conversation.stop import Stop, StoppedError
 from conversation.stores.port import StoreError, TurnStore
@@ -64,19 +64,29 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a turn ended. ``repair_after`` is for ``TurnStore.complete``: seconds, None where no write can be late."""
+    """How a turn ended, for ``TurnStore.complete``. ``repair_after`` is in seconds; None: no write can be late."""
 
     final: Final
     repair_after: float | None = None
+    keep_texts: bool = True
 
 
 class Executor:
-    """Runs turns of any bot in ``bots``; keeps nothing between two turns."""
+    """Runs turns of any bot in ``bots``; keeps nothing between two turns.
+
+    ``agents`` are those that a conversation may be bound to. Both are read anew for every turn.
+    """
 
     def __init__(
-        self, bots: Mapping[str, Bot], turns: TurnStore, transcripts: Transcripts, clock: Clock
+        self,
+        bots: Mapping[str, Bot],
+        agents: Mapping[str, Agent],
+        turns: TurnStore,
+        transcripts: Transcripts,
+        clock: Clock,
     ) -> None:
         self._bots = bots
+        self._agents = agents
         self._turns = turns
         self._transcripts = transcripts
         self._clock = clock
@@ -96,15 +106,18 @@ class Executor:
         async def checkpoint(delivery: Delivery) -> None:
             await persistently(lambda: self._turns.checkpoint(claim, delivery))
 
-        relay = Relay(bot.outbound, claim, checkpoint, self._clock)
         turn = claim.turn
+        if turn.message.command is not None:
+            return Ended(_obeyed(turn))
+        relay = Relay(bot.outbound, claim, checkpoint, self._clock)
         try:
-            final = turn.delivery.final or await self._decide(bot, turn, relay, stop)
+            final = turn.delivery.final or await self._decide(bot, claim, relay, stop)
             await relay.settle(final)
         except DeliveryStoppedError:
             # The platform tells of the same wish: heard after this turn it would end the next one.
             await stop.told(within=STOP_HEARD_WITHIN)
-            return Ended(Final((), relay.answer, Outcome("cancelled", Reason.CANCELLED)))
+            final = Final((), relay.answer, Outcome("cancelled", Reason.CANCELLED))
+            return Ended(final, keep_texts=bot.keep_texts)
         except DeliveryError as trouble:
             refused = isinstance(trouble, DeliveryRefusedError)
             if not refused and turn.failures < FAILURES_BEFORE_DEAD:
@@ -113,7 +126,7 @@ class Executor:
             final = await self._give_up(turn, relay)
         begun_before = claim.last_send_at is not None or turn.crashes or turn.failures
         in_doubt = final.texts and (begun_before or relay.has_pending_edit)
-        return Ended(final, bot.outbound.repair_after if in_doubt else None)
+        return Ended(final, bot.outbound.repair_after if in_doubt else None, bot.keep_texts)
 
     async def _give_up(self, turn: Turn, relay: Relay) -> Final:
         """The answer cannot be delivered. Perhaps a sentence can; if not, only the dead letter tells of it."""
@@ -126,28 +139,29 @@ class Executor:
             )
         return last_words
 
-    async def _decide(self, bot: Bot, turn: Turn, relay: Relay, stop: Stop) -> Final:
+    async def _decide(self, bot: Bot, claim: Claim, relay: Relay, stop: Stop) -> Final:
+        turn, agent = claim.turn, self._agents.get(claim.agent, bot.agent)
         unasked = _without_model(bot, turn, relay)
         if unasked is not None:
             return unasked
         try:
-            await self._converse(bot.agent, turn, relay, stop)
+            await self._converse(agent, turn, relay, stop, remembers=bot.keep_texts)
         except StoppedError as stopped:
             return _cut_short(turn, relay, stopped.reason)
         except ProviderError as failure:
-            _log.warning("model failed", turn=turn.id, agent=bot.agent.id, cause=str(failure))
+            _log.warning("model failed", turn=turn.id, agent=agent.id, cause=str(failure))
             return _notice(turn, relay, Outcome("failed", failure.reason))
         except (StoreError, DeliveryError):
             raise
         except Exception:  # noqa: BLE001 - the boundary of a turn: it fails visibly, the conversation goes on
-            _log.exception("executor crash", turn=turn.id, agent=bot.agent.id)
+            _log.exception("executor crash", turn=turn.id, agent=agent.id)
             return _notice(turn, relay, Outcome("failed", Reason.EXECUTOR_CRASH))
         texts = relay.texts()
         if not "".join(texts).strip():
             return _notice(turn, relay, Outcome("failed", Reason.EMPTY_REPLY))
         return Final(texts, relay.answer, Outcome("answered"))
 
-    async def _converse(self, agent: Agent, turn: Turn, relay: Relay, stop: Stop) -> None:
+    async def _converse(self, agent: Agent, turn: Turn, relay: Relay, stop: Stop, *, remembers: bool) -> None:
         """Feed the model's whole answer to the relay while it shows it. Raises what either of them raised."""
         failure: Exception | None = None
         try:
@@ -155,7 +169,7 @@ class Executor:
                 tasks.create_task(relay.run(), name=f"relay {turn.id}")
                 try:
                     async with stop.heeded():
-                        await self._listen(agent, turn, relay)
+                        await self._listen(agent, turn, relay, remembers=remembers)
                 except Exception as error:  # noqa: BLE001 - raised below, once the relay's call has ended
                     failure = error
                 relay.end()
@@ -164,14 +178,8 @@ class Executor:
         if failure is not None:
             raise failure
 
-    async def _listen(self, agent: Agent, turn: Turn, relay: Relay) -> None:
-        try:
-            async with asyncio.timeout(CONTEXT_TIMEOUT):
-                history = await persistently(
-                    lambda: self._transcripts.recent(turn.message.key, agent.max_turns)
-                )
-        except TimeoutError:
-            raise ProviderError(Reason.CONTEXT_TIMEOUT, "the history was not read in time") from None
+    async def _listen(self, agent: Agent, turn: Turn, relay: Relay, *, remembers: bool) -> None:
+        history = await self._history(agent, turn) if remembers else ()
         prompt = context.prompt(agent, history, turn.question)
         try:
             async with asyncio.timeout(agent.timeouts.reply):
@@ -190,6 +198,13 @@ class Executor:
             raise ProviderError(
                 Reason.MODEL_TIMEOUT, f"no complete reply in {agent.timeouts.reply:g} s"
             ) from None
+
+    async def _history(self, agent: Agent, turn: Turn) -> tuple[Entry, ...]:
+        try:
+            async with asyncio.timeout(CONTEXT_TIMEOUT):
+                return await persistently(lambda: self._transcripts.recent(turn.message.key, agent.max_turns))
+        except TimeoutError:
+            raise ProviderError(Reason.CONTEXT_TIMEOUT, "the history was not read in time") from None
 
 
 async def _stream(agent: Agent, prompt: Prompt, relay: Relay) -> None:
@@ -223,6 +238,11 @@ def _without_model(bot: Bot, turn: Turn, relay: Relay) -> Final | None:
         return _cut_short(turn, relay, refusal)
     kind: Literal["dead", "refused"] = "dead" if refusal is Reason.MALFORMED else "refused"
     return _notice(turn, relay, Outcome(kind, refusal))
+
+
+def _obeyed(turn: Turn) -> Final:
+    """A command is carried out by its completion. Nothing is shown of it, nor of one that was stopped in time."""
+    return Final((), "", Outcome("cancelled", turn.refusal) if turn.refusal else Outcome("obeyed"))
 
 
 def _cut_short(turn: Turn, relay: Relay, reason: Reason) -> Final:

@@ -88,7 +88,7 @@ async def build(
             await one.channel.start()
             resources.push_async_callback(one.channel.close)
         bots = {one.bot.id: one.bot for one in hosted}
-        executor = Executor(bots, store.turns, store.transcripts, clock)
+        executor = Executor(bots, agents, store.turns, store.transcripts, clock)
         actor = Actor(executor, store.turns, clock, keep_turns=settings.limits.max_turns)
         directory = Directory(store, actor.run, clock, max_replies=settings.limits.max_replies)
         notices = Notices()

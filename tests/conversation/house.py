@@ -33,6 +33,7 @@ class House:
         when_busy: WhenBusy = "queue",
         limits: Limits | None = None,
         store: MemoryStore | None = None,
+        keep_texts: bool = True,
     ) -> None:
         self.clock = LoopClock()
         self.platform = platform or FakePlatform()
@@ -40,11 +41,22 @@ class House:
         self.store = store or MemoryStore(self.clock)
         self.max_replies = max_replies
         self.agent = Agent("default", self.model, "Be kind.", timeouts=timeouts or Timeouts())
-        self.bot = Bot("helpdesk", self.agent, self.platform, gates or Gates(), limits or Limits(), when_busy)
+        self.agents = {"default": self.agent}
+        self.bot = Bot(
+            "helpdesk",
+            self.agent,
+            self.platform,
+            gates or Gates(),
+            limits or Limits(),
+            when_busy,
+            keep_texts,
+        )
         self.directory = self._directory()
 
     def _directory(self) -> Directory:
-        executor = Executor({"helpdesk": self.bot}, self.store.turns, self.store.transcripts, self.clock)
+        executor = Executor(
+            {"helpdesk": self.bot}, self.agents, self.store.turns, self.store.transcripts, self.clock
+        )
         actor = Actor(executor, self.store.turns, self.clock, keep_turns=100)
         return Directory(
             self.store,
