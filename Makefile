@@ -11,7 +11,7 @@ TEST_PROCESSES ?= 4
 demo: $(VENV)/.runtime
 	$(BIN)/turnkeeper demo
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(VENV)/.chart
 	scripts/debian-packages
 	$(BIN)/pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
@@ -49,10 +49,16 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@
 
+# Helm and what else judges the chart and the Dockerfile; about 45 s.
+$(VENV)/.chart: scripts/chart-tools tests/chart/helm.lock tests/chart/tools.lock tests/chart/package-lock.json $(VENV)/.made
+	$(PYTHON) scripts/chart-tools $(VENV)
+	touch $@
+
 # Hash-pinned, for every platform and Python, without the address of any registry. Needs uv.
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --group build -o requirements.lock pyproject.toml
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o tests/chart/tools.lock tests/chart/tools.in
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist tests/chart/node_modules
