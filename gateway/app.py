@@ -6,7 +6,8 @@ from aiohttp import web
 
 from conversation.directory import Directory
 from gateway.api import add_api
-from gateway.webhooks import LARGEST_BODY, Webhooks
+from gateway.body import LARGEST_BODY
+from gateway.webhooks import Webhooks
 
 
 def make_app(webhooks: Webhooks, directory: Directory, api: web.Application | None = None) -> web.Application:
@@ -33,6 +34,6 @@ def make_app(webhooks: Webhooks, directory: Directory, api: web.Application | No
 
 def make_admin_app(api: web.Application) -> web.Application:
     """What is served where the admin has an address of its own."""
-    app = web.Application()
+    app = web.Application(client_max_size=LARGEST_BODY)
     add_api(app, api)
     return app

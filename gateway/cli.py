@@ -122,7 +122,8 @@ def _dead_letters(settings: Settings, options: argparse.Namespace) -> int:
     import structlog  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
 
-    from gateway.dead_letters_command import CommandError, Wish, run  # noqa: PLC0415
+    from gateway.commands.dead_letters import Wish, run  # noqa: PLC0415
+    from gateway.commands.errors import CommandError  # noqa: PLC0415
 
     # What a store advises when it is opened is for ``serve`` to say.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

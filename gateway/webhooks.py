@@ -5,7 +5,6 @@ Invariant: 200 ``accepted`` is answered only after the message is durable in its
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,14 +29,9 @@ from conversation.messages import InboundMessage
 from conversation.notices import Notices
 from conversation.stores.port import StoreUnavailableError
 from conversation.turn import Reason
+from gateway.body import read_body
 
 ADMISSION = "X-Turnkeeper-Admission"
-
-LARGEST_BODY = 1 << 20
-"""Bytes; a larger request is answered 413."""
-
-BODY_TIMEOUT = 10.0
-"""Seconds in which a request's body has to arrive; platforms themselves wait 3 s for our answer."""
 
 _NOTHING_TO_STOP = "ignored; reason=nothing_to_stop"
 
@@ -71,7 +65,7 @@ class Webhooks:
         hosted = self._bots.get((request.match_info["channel"], request.match_info["bot"]))
         if hosted is None:
             return web.Response(status=404, text="there is no such bot")
-        body = await _body(request)
+        body = await read_body(request)
         received = hosted.channel.receive(WebhookRequest(request.headers, body, self._clock.now()))
         try:
             return await self._do(hosted.bot, received)
@@ -118,18 +112,6 @@ class Webhooks:
         if await self._directory.stop(wish.key, wish.request, wish.asked_at):
             return _answer("accepted", wish.done)
         return _answer(_NOTHING_TO_STOP, wish.nothing)
-
-
-async def _body(request: web.Request) -> bytes:
-    try:
-        if request.content.is_eof():  # it came with the headers, as a platform's does: no timer is needed
-            return await request.read()
-        async with asyncio.timeout(BODY_TIMEOUT):
-            return await request.read()
-    except TimeoutError:
-        raise web.HTTPRequestTimeout(text="the body did not arrive in time") from None
-    except web.RequestPayloadError:
-        raise web.HTTPBadRequest(text="the body is not what its headers say") from None
 
 
 def _answer(admission: str, body: bytes = NOTHING_TO_SAY) -> web.Response:

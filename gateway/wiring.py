@@ -31,9 +31,16 @@ from conversation.stores.permits import Permits
 from conversation.stores.port import Admission, Store, StoreUnavailableError
 from conversation.stores.sqlite import SqliteStore
 from gateway import settings as configured
+from gateway.admin import Administration
+from gateway.admin.attempts import Attempts
+from gateway.admin.audit import Audit
+from gateway.admin.dead_letters import DeadLetters
+from gateway.admin.events import Events
+from gateway.admin.privacy import PersonalData
+from gateway.admin.tokens import Tokens
 from gateway.api import make_api
+from gateway.api.idempotency import Repetitions
 from gateway.app import make_admin_app, make_app
-from gateway.dead_letters import DeadLetters
 from gateway.settings import Settings
 from gateway.webhooks import HostedBot, Webhooks
 
@@ -53,6 +60,7 @@ class Gateway:
     directory: Directory
     notices: Notices
     repairs: Repairs
+    repetitions: Repetitions
     bots: tuple[HostedBot, ...]
 
     async def background(self, started: asyncio.Event) -> None:
@@ -60,6 +68,7 @@ class Gateway:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.notices.run(), name="notices")
             tasks.create_task(self.repairs.run(), name="repairs")
+            tasks.create_task(self.repetitions.run(), name="repetitions")
             tasks.create_task(self.directory.run(started), name="directory")
 
 
@@ -95,14 +104,19 @@ async def build(
         routes: dict[tuple[str, str], HostedBot] = {
             (bot.channel, bot.id): one for bot, one in zip(settings.bots, hosted, strict=True)
         }
-        api = _api(settings, store, directory)
+        repetitions = Repetitions(store.records, clock)
+        administration = _administration(settings, store, directory, clock)
+        api = None if administration is None else make_api(administration, repetitions)
         apart = settings.admin.listen is not None
         app = make_app(Webhooks(routes, directory, notices, clock), directory, None if apart else api)
         admin = make_admin_app(api) if apart and api is not None else None
-        yield Gateway(app, admin, store, directory, notices, Repairs(bots, store.turns), hosted)
+        yield Gateway(app, admin, store, directory, notices, Repairs(bots, store.turns), repetitions, hosted)
 
 
-def _api(settings: Settings, store: Store, directory: Directory) -> web.Application | None:
+def _administration(
+    settings: Settings, store: Store, directory: Directory, clock: Clock
+) -> Administration | None:
+    """None if nobody could use it."""
     token = _plain(settings.admin.token)
     if not token:
         return None
@@ -110,7 +124,15 @@ def _api(settings: Settings, store: Store, directory: Directory) -> web.Applicat
     async def admit(message: InboundMessage, limits: Limits) -> Admission:
         return await directory.admit(message, limits=limits)
 
-    return make_api(token, letters=DeadLetters(store.turns, admit, limits_of_bots(settings)))
+    audit = Audit(store.audit)
+    return Administration(
+        attempts=Attempts(clock),
+        tokens=Tokens(store.records, audit, clock, bootstrap=token),
+        audit=audit,
+        privacy=PersonalData(store.privacy, lambda: [(bot.channel, bot.id) for bot in settings.bots], audit),
+        events=Events(store.events),
+        dead_letters=DeadLetters(store.turns, admit, limits_of_bots(settings), audit),
+    )
 
 
 def make_store(settings: Settings, clock: Clock) -> Store:

@@ -95,10 +95,12 @@ def test_nothing_but_tests_imports_the_oracles() -> None:
 
 def test_serving_does_not_import_what_only_other_commands_need() -> None:
     """Start-up is part of the product: what `serve` imports at the top level is watched."""
-    light = {"rich", "lark_oapi", "slack_bolt", "gateway.demo", "gateway.api.client"}
-    serving = ("cli", "lifecycle", "wiring", "app", "webhooks", "telemetry", "settings", "dead_letters")
-    for module in (*serving, "api/__init__", "api/auth", "api/problems", "api/dead_letters"):
-        tree = ast.parse((ROOT / "gateway" / f"{module}.py").read_text(encoding="utf-8"))
+    light = {"rich", "lark_oapi", "slack_bolt", "gateway.demo", "gateway.api.client", "gateway.api.openapi"}
+    only_elsewhere = {ROOT / "gateway" / "api" / f"{name}.py" for name in ("client", "openapi")}
+    serving = [ROOT / "gateway" / f"{name}.py" for name in ("cli", "lifecycle", "wiring", "app", "settings")]
+    serving += [ROOT / "gateway" / f"{name}.py" for name in ("webhooks", "telemetry", "body")]
+    for module in {*serving, *modules("gateway/admin"), *modules("gateway/api")} - only_elsewhere:
+        tree = ast.parse(module.read_text(encoding="utf-8"))
         top = {
             name.partition(".")[0] if not name.startswith("gateway") else name
             for node in tree.body

@@ -61,6 +61,12 @@ class Principal:
             return self.sees(bot)
         return permission not in _OF_ALL_BOTS | {Permission.CONFIGURE}
 
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """What the role includes, each for some bots at least."""
+        role = _OF_ROLE[self.role]
+        return role if self.bots is None else role - _OF_ALL_BOTS
+
     def check(self, permission: Permission, bot: str | None = None) -> None:
         """Raises NotAllowedError."""
         if not self.may(permission, bot):

@@ -1,26 +1,58 @@
 """``/api/v1``: the admin and automation API. JSON, a bearer token, errors as RFC 9457 problem documents.
 
-Each subject is a module with its routes.
+Each subject is a module that declares its endpoints. They check nobody's rights: the services of ``gateway.admin``
+do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
-from gateway.api import dead_letters
+from gateway.admin import Administration
+from gateway.api import audit, dead_letters, events, privacy, tokens, whoami
 from gateway.api.auth import require
+from gateway.api.endpoint import Subject
+from gateway.api.idempotency import Repetitions
+from gateway.api.openapi_route import described
 from gateway.api.problems import problems
-from gateway.dead_letters import DeadLetters
+from gateway.api.routes import PREFIX, Routes
+from gateway.api.streams import Streams
 
-PREFIX = "/api/v1"
+__all__ = ["PREFIX", "add_api", "make_api", "subjects"]
 
 
-def make_api(token: str, *, letters: DeadLetters) -> web.Application:
-    """To be put under PREFIX, see ``add_api``. ``token`` opens everything; it is not empty."""
-    api = web.Application(middlewares=[problems, require(token)])
-    api.add_routes(dead_letters.routes(letters))
+def subjects(administration: Administration) -> Sequence[Subject]:
+    """All that the API can do."""
+    return (
+        whoami.subject(),
+        dead_letters.subject(administration.dead_letters),
+        events.subject(administration.events),
+        tokens.subject(administration.tokens),
+        audit.subject(administration.audit),
+        privacy.subject(administration.privacy),
+    )
+
+
+def make_api(administration: Administration, repetitions: Repetitions) -> web.Application:
+    """To be put under PREFIX, see ``add_api``."""
+    streams = Streams()
+    routes = Routes(administration.tokens, repetitions, streams)
+    api = web.Application(middlewares=[problems, require(administration.tokens, administration.attempts)])
+    declared = subjects(administration)
+    for subject in declared:
+        api.add_routes(routes.of(subject.endpoints))
+    api.add_routes([described(declared)])
+    api.on_response_prepare.append(_for_nobody_else)
+    api.on_shutdown.append(lambda _: streams.close())
     return api
 
 
 def add_api(app: web.Application, api: web.Application) -> None:
     app.add_subapp(PREFIX, api)
+
+
+async def _for_nobody_else(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"

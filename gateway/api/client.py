@@ -5,21 +5,25 @@ Invariant: the token is sent to the address it is meant for, and to no other tha
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar
 from urllib.parse import quote
 
 import aiohttp
-from pydantic import BaseModel, ValidationError
+import orjson
+from pydantic import BaseModel, JsonValue, ValidationError
 from yarl import URL
 
-from gateway.api import PREFIX
-from gateway.api.dead_letters import Listed
+from gateway.admin.paging import LARGEST_PAGE, Page
 from gateway.api.problems import CONTENT_TYPE, Problem
-from gateway.dead_letters import Letter, Retried, Summary
+from gateway.api.request import JSON, MERGE_PATCH
+from gateway.api.routes import PREFIX
 
 TIMEOUT = aiohttp.ClientTimeout(total=30.0, sock_connect=5.0)
+STREAMING = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=60.0)
+"""For answers that grow: something is said now and then."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -31,43 +35,87 @@ class NoGatewayError(Exception):
 class ApiError(Exception):
     """The gateway did not do what it was asked; the text says why."""
 
+    def __init__(self, said: str, status: int = 0) -> None:
+        super().__init__(said)
+        self.status = status
 
-class ApiLetters:
-    """``DeadLetters`` over HTTP. Raises NoGatewayError and ApiError."""
+
+class ApiClient:
+    """Raises NoGatewayError and ApiError. ``path`` is one of the API, see ``path``."""
 
     def __init__(self, http: aiohttp.ClientSession, address: str) -> None:
         self._http = http
         self._address = address.rstrip("/")
 
-    async def all(self) -> tuple[Summary, ...]:
-        return self._read(await self._ask("GET", ""), Listed).items
+    async def get(self, path: str, model: type[M], query: Mapping[str, str] | None = None) -> M:
+        _, body = await self._ask("GET", path, query=query)
+        return self._read(body, model)
 
-    async def show(self, id: str) -> Letter:
-        return self._read(await self._ask("GET", _step(id)), Letter)
+    async def get_all(
+        self, path: str, pages: type[Page[M]], query: Mapping[str, str] | None = None
+    ) -> tuple[M, ...]:
+        """Every page."""
+        found: list[M] = []
+        asked = {**(query or {}), "limit": str(LARGEST_PAGE)}
+        while True:
+            page = await self.get(path, pages, asked)
+            found += page.items
+            if page.next is None:
+                return tuple(found)
+            asked["cursor"] = page.next
 
-    async def retry(self, id: str) -> Retried:
-        return self._read(await self._ask("POST", f"{_step(id)}/retry"), Retried)
+    async def post(self, path: str, model: type[M], body: JsonValue = None) -> M:
+        _, answer = await self._ask("POST", path, body=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+        return self._read(answer, model)
 
-    async def drop(self, id: str) -> None:
-        await self._ask("DELETE", _step(id))
+    async def patch(self, path: str, model: type[M], change: JsonValue, version: int) -> M:
+        headers = {"If-Match": f'"{version}"', "Content-Type": MERGE_PATCH}
+        _, body = await self._ask("PATCH", path, body=change, headers=headers)
+        return self._read(body, model)
 
-    async def _ask(self, method: str, path: str) -> bytes:
-        url = URL(f"{self._address}{PREFIX}/dead-letters{path}", encoded=True)
+    async def delete(self, path: str, version: int | None = None) -> None:
+        await self._ask("DELETE", path, headers={} if version is None else {"If-Match": f'"{version}"'})
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: JsonValue = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[Mapping[str, str], bytes]:
+        url = URL(f"{self._address}{PREFIX}{path}", encoded=True).update_query(query or {})
+        content = {} if body is None else {"Content-Type": JSON}
         try:
-            async with self._http.request(method, url, allow_redirects=False) as answer:
-                body = await answer.read()
+            async with self._http.request(
+                method,
+                url,
+                data=None if body is None else orjson.dumps(body),
+                headers={**content, **(headers or {})},
+                allow_redirects=False,
+            ) as answer:
+                said = await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            why = str(error) or type(error).__name__
-            raise NoGatewayError(f"no gateway answers at {self._address} ({why})") from error
+            raise self._nobody(error) from error
+        self._check(answer, said)
+        return answer.headers, said
+
+    def _nobody(self, error: Exception) -> NoGatewayError:
+        why = str(error) or type(error).__name__
+        return NoGatewayError(f"no gateway answers at {self._address} ({why})")
+
+    def _check(self, answer: aiohttp.ClientResponse, body: bytes) -> None:
         if answer.content_type == CONTENT_TYPE:
-            raise ApiError(self._read(body, Problem).detail)
+            raise ApiError(self._read(body, Problem).detail, answer.status)
         if answer.status == 404:  # noqa: PLR2004 - the API's own is a problem document
             raise NoGatewayError(
                 f"what answers at {self._address} has no admin API: set admin.token, and restart the gateway"
             )
         if not 200 <= answer.status < 300:  # noqa: PLR2004 - success
-            raise ApiError(f"{self._address} answered {answer.status}: is that the gateway itself?")
-        return body
+            raise ApiError(
+                f"{self._address} answered {answer.status}: is that the gateway itself?", answer.status
+            )
 
     def _read(self, body: bytes, model: type[M]) -> M:
         try:
@@ -77,11 +125,12 @@ class ApiLetters:
 
 
 @asynccontextmanager
-async def letters_at(address: str, token: str) -> AsyncIterator[ApiLetters]:
+async def api_at(address: str, token: str) -> AsyncIterator[ApiClient]:
     headers = {"Authorization": f"Bearer {token}"}
     async with aiohttp.ClientSession(headers=headers, timeout=TIMEOUT) as http:
-        yield ApiLetters(http, address)
+        yield ApiClient(http, address)
 
 
-def _step(id: str) -> str:
-    return f"/{quote(id, safe='')}"
+def path(*steps: str) -> str:
+    """A path of the API, with whatever its steps hold."""
+    return "".join(f"/{quote(step, safe='')}" for step in steps)

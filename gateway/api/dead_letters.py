@@ -2,49 +2,65 @@
 
 from __future__ import annotations
 
-import structlog
-from aiohttp import web
-from pydantic import BaseModel, ConfigDict
-
-from gateway.dead_letters import DeadLetters, Summary
-
-_log = structlog.get_logger()
+from gateway.admin.access import Permission
+from gateway.admin.dead_letters import DeadLetters, Letter, Retried, Summary
+from gateway.admin.paging import Page
+from gateway.api.endpoint import Answer, Ask, Endpoint, PageQuery, Subject
 
 
-class Listed(BaseModel):
-    model_config = ConfigDict(frozen=True)
+def subject(letters: DeadLetters) -> Subject:
+    async def listed(ask: Ask[PageQuery, None]) -> Answer:
+        return Answer(await letters.page(ask.who, cursor=ask.query.cursor, limit=ask.query.limit))
 
-    items: tuple[Summary, ...]
+    async def shown(ask: Ask[None, None]) -> Answer:
+        return Answer(await letters.show(ask.who, ask.path["id"]))
 
+    async def retried(ask: Ask[None, None]) -> Answer:
+        return Answer(await letters.retry(ask.who, ask.path["id"]))
 
-def routes(letters: DeadLetters) -> list[web.RouteDef]:
-    async def listed(_: web.Request) -> web.Response:
-        return _json(Listed(items=await letters.all()))
+    async def dropped(ask: Ask[None, None]) -> Answer:
+        await letters.drop(ask.who, ask.path["id"])
+        return Answer()
 
-    async def shown(request: web.Request) -> web.Response:
-        return _json(await letters.show(request.match_info["id"]))
-
-    async def retried(request: web.Request) -> web.Response:
-        done = await letters.retry(request.match_info["id"])
-        _log.info("dead letter retried", letter=done.id, turn=done.turn)
-        return _json(done)
-
-    async def dropped(request: web.Request) -> web.Response:
-        await letters.drop(request.match_info["id"])
-        _log.info("dead letter dropped", letter=request.match_info["id"])
-        return web.Response(status=204)
-
-    return [
-        web.get("/dead-letters", listed),
-        web.get("/dead-letters/{id}", shown),
-        web.post("/dead-letters/{id}/retry", retried),
-        web.delete("/dead-letters/{id}", dropped),
-    ]
-
-
-def _json(model: BaseModel) -> web.Response:
-    return web.Response(
-        body=model.model_dump_json().encode(),
-        content_type="application/json",
-        headers={"Cache-Control": "no-store"},
+    return Subject(
+        "dead-letters",
+        "Messages that could not be answered.",
+        (
+            Endpoint(
+                "listDeadLetters",
+                "GET",
+                "/dead-letters",
+                listed,
+                "All of them, oldest first, without what was written",
+                needs=Permission.READ,
+                query=PageQuery,
+                answers=Page[Summary],
+            ),
+            Endpoint(
+                "getDeadLetter",
+                "GET",
+                "/dead-letters/{id}",
+                shown,
+                "One of them, with what was written where the role may read texts",
+                needs=Permission.READ,
+                answers=Letter,
+            ),
+            Endpoint(
+                "retryDeadLetter",
+                "POST",
+                "/dead-letters/{id}/retry",
+                retried,
+                "Queue its messages again, as one turn, and drop it",
+                needs=Permission.OPERATE,
+                answers=Retried,
+            ),
+            Endpoint(
+                "dropDeadLetter",
+                "DELETE",
+                "/dead-letters/{id}",
+                dropped,
+                "Forget it",
+                needs=Permission.OPERATE,
+            ),
+        ),
     )

@@ -16,7 +16,8 @@ import yaml
 from rich.console import Console
 
 from conversation.clock import SystemClock
-from gateway.dead_letters_command import Wish, address_of, run
+from gateway.commands.dead_letters import Wish, run
+from gateway.commands.gateway_address import address_of
 from gateway.demo.model import Message, Reply
 from gateway.wiring import make_store
 from tests.conversation.made_up import message
@@ -104,7 +105,9 @@ async def test_a_letter_is_seen_and_answered_once_after_all(tmp_path: Path) -> N
         log = (tmp_path / "gateway.log").read_text()
         assert "marzipan" not in log
         assert TOKEN not in log
-        assert f'"letter":"{dead}"' in log, "who did what is in the log"
+        assert f'"action":"dead-letter.retried","target":"dead-letter/{dead}"' in log, (
+            "who did what is in the log"
+        )
 
 
 async def unanswered_again(here: Town, first: str) -> str:

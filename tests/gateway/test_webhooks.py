@@ -25,9 +25,9 @@ from conversation.directory import Directory
 from conversation.keys import ConversationKey
 from conversation.stores.memory import MemoryStore
 from conversation.stores.port import StoreUnavailableError
+from gateway.body import LARGEST_BODY
 from gateway.demo.lark_events import Tenant
 from gateway.settings import load
-from gateway.webhooks import LARGEST_BODY
 from gateway.wiring import build
 
 SECRET = "slack-signing-secret"
@@ -533,7 +533,7 @@ async def test_live_and_ready(house: House) -> None:
 
 
 async def test_a_body_that_never_comes_is_given_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.webhooks.BODY_TIMEOUT", 0.2)
+    monkeypatch.setattr("gateway.body.BODY_TIMEOUT", 0.2)
     host, port = house.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"POST /webhooks/slack/helpdesk HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")

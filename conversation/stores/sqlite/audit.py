@@ -7,7 +7,7 @@ from dataclasses import astuple
 
 from conversation.clock import Clock
 from conversation.stores.audit import AuditEntry, Deed
-from conversation.stores.sqlite.writer import Writer
+from conversation.stores.sqlite.writer import LARGEST_NUMBER, Writer
 
 
 class SqliteAudit:
@@ -29,7 +29,7 @@ class SqliteAudit:
             found = db.execute(
                 "SELECT position, at, who, action, target, detail FROM audit"
                 " WHERE ?1 IS NULL OR position < ?1 ORDER BY position DESC LIMIT ?2",
-                (position, limit),
+                (None if position is None else min(position, LARGEST_NUMBER), limit),
             )
             return tuple(AuditEntry(number, at, Deed(*deed)) for number, at, *deed in found)
 

@@ -8,7 +8,7 @@ from conversation.keys import ConversationKey
 from conversation.providers.port import Entry
 from conversation.stores.events import Event
 from conversation.stores.records import Record, RecordConflictError
-from conversation.stores.sqlite.writer import Writer
+from conversation.stores.sqlite.writer import LARGEST_NUMBER, Writer
 from conversation.stores.transcripts import Said, entries
 
 
@@ -43,7 +43,9 @@ class SqliteEvents:
         self._writer = writer
 
     async def after(self, position: int, limit: int) -> tuple[Event, ...]:
-        return await self._read(f"{_EVENT} WHERE position > ? ORDER BY position LIMIT ?", position, limit)
+        return await self._read(
+            f"{_EVENT} WHERE position > ? ORDER BY position LIMIT ?", min(position, LARGEST_NUMBER), limit
+        )
 
     async def end(self) -> int:
         def step(db: sqlite3.Connection) -> int:

@@ -41,6 +41,9 @@ COMMIT_EVERY = 0.005
 
 SCHEMA_VERSION = 3
 
+LARGEST_NUMBER = 2**63 - 1
+"""That a statement can be given."""
+
 _KIND = 0xFF
 """Of SQLite's error codes: the rest is detail."""
 

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import unicodedata
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Literal, Protocol
-from urllib.parse import urlsplit
 
-import orjson
 from rich.console import Console
-from rich.table import Table
 
 from conversation.busy import Limits
 from conversation.clock import SystemClock
 from conversation.messages import InboundMessage
 from conversation.stores.port import Admission, StoreUnavailableError, TurnStore
-from gateway.api.client import ApiError, NoGatewayError, letters_at
-from gateway.dead_letters import DeadLetters, Letter, NotRetryableError, Retried, Summary, UnknownLetterError
+from gateway.admin.access import Principal
+from gateway.admin.audit import Audit
+from gateway.admin.dead_letters import DeadLetters, Letter, Retried, Summary
+from gateway.admin.errors import AdminError
+from gateway.admin.paging import Page
+from gateway.api.client import ApiClient, ApiError, NoGatewayError, api_at, path
+from gateway.commands.errors import CommandError
+from gateway.commands.gateway_address import address_of, checked
+from gateway.commands.printing import harmless, print_facts, print_json, print_line, print_table, time
 from gateway.settings import Settings
 from gateway.wiring import limits_of_bots, make_store
 
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - where such a server is reached
 _COLUMNS = ("id", "at", "bot", "reason", "readable")
 
 
-class CommandError(Exception):
-    """It could not be done; one line says why, and what to do."""
-
-
 class Letters(Protocol):
-    """See ``DeadLetters``."""
+    """See ``DeadLetters``, asked for all."""
 
     async def all(self) -> tuple[Summary, ...]: ...
     async def show(self, id: str) -> Letter: ...
@@ -59,7 +57,7 @@ async def run(settings: Settings, wish: Wish, console: Console) -> None:
     show = partial(_print_json if wish.json else _print, console)
     try:
         show(wish, await _asked(settings, wish, partial(_fulfil, wish)))
-    except (ApiError, NoGatewayError, UnknownLetterError, NotRetryableError, StoreUnavailableError) as error:
+    except (ApiError, NoGatewayError, AdminError, StoreUnavailableError) as error:
         raise CommandError(str(error)) from error
 
 
@@ -80,8 +78,7 @@ async def _asked(settings: Settings, wish: Wish, act: Callable[[Letters], Awaita
     token = settings.admin.token
     address = wish.url or address_of(settings)
     if wish.url is not None:
-        if urlsplit(wish.url).scheme not in ("http", "https") or not urlsplit(wish.url).hostname:
-            raise CommandError("--url must be an address such as http://127.0.0.1:8080")
+        checked(wish.url)
         if token is None:
             raise CommandError("admin.token is not set; without, no gateway can be asked")
     if token is None:
@@ -90,8 +87,8 @@ async def _asked(settings: Settings, wish: Wish, act: Callable[[Letters], Awaita
         away = "the gateway's port is not known (0); name its address with --url"
     else:
         try:
-            async with letters_at(address, token.get_secret_value()) as letters:
-                return await act(letters)
+            async with api_at(address, token.get_secret_value()) as api:
+                return await act(_OfTheApi(api))
         except NoGatewayError as error:
             if wish.url is not None:
                 raise
@@ -100,17 +97,8 @@ async def _asked(settings: Settings, wish: Wish, act: Callable[[Letters], Awaita
         return await act(letters)
 
 
-def address_of(settings: Settings) -> str | None:
-    """Where the API of a gateway with these settings is reached from its own machine; None if it took any port."""
-    host, port = settings.admin.address or (settings.server.host, settings.server.port)
-    if not port:
-        return None
-    host = _LOOPBACK.get(host, host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
 @asynccontextmanager
-async def _directly(settings: Settings, away: str) -> AsyncIterator[DeadLetters]:
+async def _directly(settings: Settings, away: str) -> AsyncIterator[Letters]:
     """On the store itself; ``away`` is why no gateway is asked."""
     if settings.store.kind == "memory":
         raise CommandError(f"{away}; what store.url memory: holds is in the gateway alone")
@@ -125,9 +113,48 @@ async def _directly(settings: Settings, away: str) -> AsyncIterator[DeadLetters]
         remedy = "; while a gateway runs on it, set admin.token and restart that, or stop it"
         raise CommandError(f"{away}; {error}{remedy if store.exclusive else ''}") from error
     try:
-        yield DeadLetters(store.turns, partial(_admit, store.turns), limits_of_bots(settings))
+        admit, audit = partial(_admit, store.turns), Audit(store.audit)
+        yield _OfTheStore(DeadLetters(store.turns, admit, limits_of_bots(settings), audit))
     finally:
         await store.close()
+
+
+class _OfTheApi:
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+
+    async def all(self) -> tuple[Summary, ...]:
+        return await self._api.get_all(path("dead-letters"), Page[Summary])
+
+    async def show(self, id: str) -> Letter:
+        return await self._api.get(path("dead-letters", id), Letter)
+
+    async def retry(self, id: str) -> Retried:
+        return await self._api.post(path("dead-letters", id, "retry"), Retried)
+
+    async def drop(self, id: str) -> None:
+        await self._api.delete(path("dead-letters", id))
+
+
+class _OfTheStore:
+    """For whoever can open it: they could change it as well."""
+
+    def __init__(self, letters: DeadLetters) -> None:
+        self._letters = letters
+        self._who = Principal("terminal", "admin")
+
+    async def all(self) -> tuple[Summary, ...]:
+        page = await self._letters.page(self._who, cursor=None, limit=sys.maxsize - 1)
+        return page.items
+
+    async def show(self, id: str) -> Letter:
+        return await self._letters.show(self._who, id)
+
+    async def retry(self, id: str) -> Retried:
+        return await self._letters.retry(self._who, id)
+
+    async def drop(self, id: str) -> None:
+        await self._letters.drop(self._who, id)
 
 
 async def _admit(turns: TurnStore, message: InboundMessage, limits: Limits) -> Admission:
@@ -142,77 +169,53 @@ async def _admit(turns: TurnStore, message: InboundMessage, limits: Limits) -> A
 def _print_json(console: Console, wish: Wish, result: Result) -> None:
     match result:
         case None:
-            document: object = {"id": wish.id, "dropped": True}
+            print_json(console, {"id": wish.id, "dropped": True})
         case tuple():
-            document = [letter.model_dump(mode="json") for letter in result]
+            print_json(console, [letter.model_dump(mode="json") for letter in result])
         case _:
-            document = result.model_dump(mode="json")
-    _line(console, orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+            print_json(console, result.model_dump(mode="json"))
 
 
 def _print(console: Console, wish: Wish, result: Result) -> None:
     match result:
         case None:
-            _line(console, f"dropped {wish.id}")
+            print_line(console, f"dropped {wish.id}")
         case ():
-            _line(console, "no dead letters")
+            print_line(console, "no dead letters")
         case tuple():
             _print_table(console, result)
         case Retried(turn=turn, reference=reference):
-            _line(console, f"queued again: its answer is turn {turn} (ref {reference})")
+            print_line(console, f"queued again: its answer is turn {turn} (ref {reference})")
         case Letter():
             _print_letter(console, result)
 
 
 def _print_table(console: Console, letters: Sequence[Summary]) -> None:
-    rows = [(one.id, _time(one.at), one.bot, one.reason, "yes" if one.readable else "no") for one in letters]
-    if console.is_terminal:
-        table = Table(box=None, pad_edge=False, collapse_padding=True)
-        for name in _COLUMNS:
-            # However narrow the terminal, an id is there to be copied.
-            table.add_column(name, overflow="fold", min_width=len(rows[0][0]) if name == "id" else None)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table, highlight=False)
-        return
-    widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
-    for row in (_COLUMNS, *rows):
-        _line(console, "  ".join(map(str.ljust, row, widths)).rstrip())
+    rows = [(one.id, time(one.at), one.bot, one.reason, "yes" if one.readable else "no") for one in letters]
+    print_table(console, _COLUMNS, rows)
 
 
 def _print_letter(console: Console, letter: Letter) -> None:
-    facts = {
-        "id": letter.id,
-        "reference": letter.reference,
-        "at": _time(letter.at),
-        "bot": letter.bot,
-        "channel": letter.channel,
-        "conversation": letter.conversation,
-        "reason": letter.reason,
-    }
-    for name, fact in facts.items():
-        _line(console, f"{name:<13}{fact}")
+    print_facts(
+        console,
+        {
+            "id": letter.id,
+            "reference": letter.reference,
+            "at": time(letter.at),
+            "bot": letter.bot,
+            "channel": letter.channel,
+            "conversation": letter.conversation,
+            "reason": letter.reason,
+        },
+    )
+    if letter.messages is None:
+        print_line(console, "\nWhat was written is not shown to a role that may not read texts.")
+        return
     if not letter.readable:
-        _line(
+        print_line(
             console, "\nThe record is damaged, or was written by a later version: there is no text to show."
         )
     for message in letter.messages:
-        _line(console, f"\n{_time(message.sent_at)} {harmless(message.sender)}:\n{harmless(message.text)}")
-
-
-def _line(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True, emoji=False)
-
-
-def _time(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def harmless(text: str) -> str:
-    """Somebody else's text, without what a terminal would obey."""
-    return "".join(
-        "\N{REPLACEMENT CHARACTER}"
-        if unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\t"
-        else char
-        for char in text
-    )
+        print_line(
+            console, f"\n{time(message.sent_at)} {harmless(message.sender)}:\n{harmless(message.text)}"
+        )

@@ -2,7 +2,7 @@
 
 Invariants:
 
-- only ``show`` gives what a person wrote;
+- only ``show`` gives what a person wrote, and only to who may read texts;
 - a letter is dropped only once its messages are durable in their conversation's queue again;
 - a retry that is repeated, after a crash or by two admins at once, is one turn: its identity is made of the letter.
 """
@@ -20,6 +20,10 @@ from conversation.busy import Limits
 from conversation.messages import InboundMessage
 from conversation.stores.port import Admission, TurnStore
 from conversation.turn import DeadLetter
+from gateway.admin.access import Permission, Principal
+from gateway.admin.audit import Audit
+from gateway.admin.errors import ConflictError, UnknownError
+from gateway.admin.paging import Page, read_cursor, write_cursor, wrong_cursor
 
 UNBOUNDED = 1_000_000_000
 """Turns that may wait before a retried one. A full queue would refuse it and know its identity from then on: the next
@@ -27,14 +31,6 @@ retry would count as a duplicate, and the letter be lost."""
 
 Admit = Callable[[InboundMessage, Limits], Awaitable[Admission]]
 """Puts a message into its conversation's queue. Raises StoreUnavailableError."""
-
-
-class UnknownLetterError(Exception):
-    """There is no dead letter with this id (any more)."""
-
-
-class NotRetryableError(Exception):
-    """The letter stays as it is; the text says why, and what to do about it."""
 
 
 class _Model(BaseModel):
@@ -78,9 +74,9 @@ class Written(_Model):
 
 
 class Letter(Summary):
-    """A dead letter with what was written, oldest message first."""
+    """A dead letter with what was written, oldest message first; None for who may not read texts."""
 
-    messages: tuple[Written, ...] = ()
+    messages: tuple[Written, ...] | None = None
 
 
 class Retried(_Model):
@@ -92,20 +88,40 @@ class Retried(_Model):
 
 
 class DeadLetters:
-    """``limits`` of each bot that can answer, by channel and bot id."""
+    """``limits`` of each bot that can answer, by channel and bot id.
 
-    def __init__(self, turns: TurnStore, admit: Admit, limits: Mapping[tuple[str, str], Limits]) -> None:
+    A letter of a bot that the caller does not see is none.
+    """
+
+    def __init__(
+        self, turns: TurnStore, admit: Admit, limits: Mapping[tuple[str, str], Limits], audit: Audit
+    ) -> None:
         self._turns = turns
         self._admit = admit
         self._limits = limits
+        self._audit = audit
 
-    async def all(self) -> tuple[Summary, ...]:
-        """Oldest first."""
-        return tuple(Summary.of(letter) for letter in await self._turns.dead_letters())
+    async def page(self, who: Principal, *, cursor: str | None, limit: int) -> Page[Summary]:
+        """Oldest first. Raises NotAllowedError, and InvalidError for a cursor of something else."""
+        who.check(Permission.READ)
+        begun = None if cursor is None else _place(cursor)
+        letters = sorted(
+            (letter for letter in await self._turns.dead_letters() if who.sees(letter.key.bot)),
+            key=lambda letter: (letter.at, letter.id),
+        )
+        rest = [letter for letter in letters if begun is None or (letter.at, letter.id) > begun]
+        shown = rest[:limit]
+        return Page[Summary](
+            items=tuple(Summary.of(letter) for letter in shown),
+            next=write_cursor("dead-letters", shown[-1].at, shown[-1].id) if len(rest) > limit else None,
+        )
 
-    async def show(self, id: str) -> Letter:
-        """Raises UnknownLetterError."""
-        letter = await self._find(id)
+    async def show(self, who: Principal, id: str) -> Letter:
+        """Raises UnknownError."""
+        letter = await self._find(who, id)
+        who.check(Permission.READ, letter.key.bot)
+        if not who.may(Permission.READ_TEXTS, letter.key.bot):
+            return Letter.of(letter)
         written = tuple(
             Written(
                 sender=message.sender.id,
@@ -116,22 +132,23 @@ class DeadLetters:
         )
         return Letter.of(letter).model_copy(update={"messages": written})
 
-    async def retry(self, id: str) -> Retried:
+    async def retry(self, who: Principal, id: str) -> Retried:
         """Queue the letter's messages again, as one turn behind those that wait, and drop the letter.
 
-        Its age does not matter. Repeated within 24 hours it is the same turn. Raises UnknownLetterError and
-        NotRetryableError.
+        Its age does not matter. Repeated within 24 hours it is the same turn. Raises UnknownError, NotAllowedError,
+        and ConflictError if it cannot be answered.
         """
-        letter = await self._find(id)
+        letter = await self._find(who, id)
         key = letter.key
+        who.check(Permission.OPERATE, key.bot)
         if not letter.messages:
-            raise NotRetryableError(
+            raise ConflictError(
                 "its record is damaged, or was written by a later version of Turnkeeper: there is nothing to answer;"
                 " drop it, or retry it with that version"
             )
         limits = self._limits.get((key.channel, key.bot))
         if limits is None:
-            raise NotRetryableError(
+            raise ConflictError(
                 f"no bot {key.bot!r} of {key.channel} can answer it; put it into the configuration, enabled and with"
                 " credentials, or drop the letter"
             )
@@ -139,16 +156,20 @@ class DeadLetters:
         admission = await self._admit(message, replace(limits, queued=UNBOUNDED))
         assert admission.status != "queue_full"
         await self._turns.drop_dead_letter(id)
+        await self._audit.record(who, "dead-letter.retried", f"dead-letter/{id}", f"turn {message.turn_id}")
         return Retried(id=id, turn=message.turn_id, reference=message.turn_id[:8])
 
-    async def drop(self, id: str) -> None:
-        """Raises UnknownLetterError."""
+    async def drop(self, who: Principal, id: str) -> None:
+        """Raises UnknownError and NotAllowedError."""
+        letter = await self._find(who, id)
+        who.check(Permission.OPERATE, letter.key.bot)
         if not await self._turns.drop_dead_letter(id):
             raise _unknown(id)
+        await self._audit.record(who, "dead-letter.dropped", f"dead-letter/{id}")
 
-    async def _find(self, id: str) -> DeadLetter:
+    async def _find(self, who: Principal, id: str) -> DeadLetter:
         for letter in await self._turns.dead_letters():
-            if letter.id == id:
+            if letter.id == id and who.sees(letter.key.bot):
                 return letter
         raise _unknown(id)
 
@@ -161,5 +182,13 @@ def _again(letter: DeadLetter) -> InboundMessage:
     return replace(letter.messages[-1], identity=f"{letter.id}#again", text=text)
 
 
-def _unknown(id: str) -> UnknownLetterError:
-    return UnknownLetterError(f"there is no dead letter {id!r}; list shows those that there are")
+def _place(cursor: str) -> tuple[float, str]:
+    match read_cursor("dead-letters", cursor):
+        case (int() | float() as at, str(id)):
+            return at, id
+        case _:
+            raise wrong_cursor()
+
+
+def _unknown(id: str) -> UnknownError:
+    return UnknownError(f"there is no dead letter {id!r}; list shows those that there are")
