@@ -49,6 +49,7 @@ RunTurn = Callable[[Claim, Stop], Awaitable[Claim | None]]
 @dataclass(frozen=True, slots=True)
 class _Running:
     claim: Claim
+    since: float
     stop: Stop = field(default_factory=Stop)
 
 
@@ -89,6 +90,11 @@ class Directory:
     def running(self) -> int:
         """Turns that run now."""
         return len(self._actors)
+
+    @property
+    def running_since(self) -> float:
+        """When the turn began that runs longest, by the loop's time; infinite if none runs."""
+        return min((running.since for running in self._running.values()), default=math.inf)
 
     @property
     def accepting(self) -> bool:
@@ -293,7 +299,7 @@ class Directory:
         assert self._tasks is not None
         if not self._is_new(claim):
             return
-        running = self._running[claim.key] = _Running(claim)
+        running = self._running[claim.key] = _Running(claim, asyncio.get_running_loop().time())
         self._idle.clear()
         actor = self._tasks.create_task(self._occupy(running, self._lease), name=f"conversation {claim.key}")
         self._actors.add(actor)
@@ -312,7 +318,7 @@ class Directory:
             if following is not None and self._free > 0:
                 self._look_again.set()  # something was ready though a slot was free: there may be more
             if following is not None and self._is_new(following):
-                running = self._running[following.key] = _Running(following)
+                running = self._running[following.key] = _Running(following, asyncio.get_running_loop().time())
 
     def _is_new(self, claim: Claim) -> bool:
         """Two answers of the store may name one claim: a renewal's may overtake that which granted it, and

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-import aiohttp
-
 from channels.port import Finding
 from conversation.clock import SystemClock
 from conversation.providers.port import ProviderError
 from conversation.stores.port import StoreUnavailableError
-from gateway.settings import Agent as AgentSettings
+from gateway.bot_settings import Agent as AgentSettings
 from gateway.settings import Settings
-from gateway.wiring import connections, make_agent, make_channel, make_store
+from gateway.wiring import Maker, connections, make_store
 
 
 async def examine(settings: Settings, *, live: bool) -> AsyncIterator[Finding]:
@@ -22,16 +20,17 @@ async def examine(settings: Settings, *, live: bool) -> AsyncIterator[Finding]:
         yield Finding("configuration", ok=True, detail=f"note: {warning}")
     yield await _store(settings)
     async with connections() as http:
+        maker = Maker(settings.limits, http, http, None)
         for bot in settings.bots:
             if settings.server.public_url is not None:
                 url = f"{settings.server.public_url.rstrip('/')}/webhooks/{bot.channel}/{bot.id}"
                 yield Finding(f"bot {bot.id}: webhook", ok=True, detail=url)
-            channel = make_channel(bot, http, None)
+            channel = maker.channel(bot)
             for finding in await channel.check():
                 yield Finding(f"bot {bot.id}: {finding.subject}", finding.ok, finding.detail)
             await channel.close()
         for agent in settings.agents:
-            yield await _agent(settings, agent, http, live=live)
+            yield await _agent(maker, agent, live=live)
 
 
 async def _store(settings: Settings) -> Finding:
@@ -44,11 +43,9 @@ async def _store(settings: Settings) -> Finding:
     return Finding("store", ok=True, detail=settings.store.place)
 
 
-async def _agent(
-    settings: Settings, agent: AgentSettings, http: aiohttp.ClientSession, *, live: bool
-) -> Finding:
+async def _agent(maker: Maker, agent: AgentSettings, *, live: bool) -> Finding:
     subject = f"agent {agent.id}"
-    provider = make_agent(settings, agent, http).provider
+    provider = maker.agent(agent).provider
     try:
         async with asyncio.timeout(agent.timeouts.health):
             return Finding(subject, ok=True, detail=await provider.check(live=live))

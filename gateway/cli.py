@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from gateway import __version__
-from gateway.settings import Settings, SettingsError, find_config, load
+from gateway.config_file import SettingsError
+from gateway.settings import Settings, find_config, load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,6 +82,8 @@ def _serve(settings: Settings) -> int:
 
     from conversation.stores.port import StoreUnavailableError  # noqa: PLC0415
     from gateway import lifecycle, telemetry  # noqa: PLC0415
+    from gateway.canary import WrongKeyError  # noqa: PLC0415
+    from gateway.hosting import CollisionError  # noqa: PLC0415
 
     telemetry.configure()
     for warning in settings.unsupported():
@@ -89,7 +92,7 @@ def _serve(settings: Settings) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(lifecycle.serve(settings))
-    except* (StoreUnavailableError, OSError) as troubles:
+    except* (StoreUnavailableError, WrongKeyError, CollisionError, OSError) as troubles:
         for trouble in troubles.exceptions:
             sys.stderr.write(f"turnkeeper: {trouble}\n")
         code = 1

@@ -47,7 +47,7 @@ async def serve(settings: Settings) -> None:
                 _log.info(
                     "ready",
                     url=url,
-                    bots=len(gateway.bots),
+                    bots=len(gateway.hosting.routes),
                     seconds=round(time.perf_counter() - begun, 3),
                 )
                 await _wait(stop, background)

@@ -1,4 +1,4 @@
-"""Secrets in the configuration: literal, ``env:NAME`` or ``file:PATH``, resolved while it is read.
+"""Secrets: literal, ``env:NAME`` or ``file:PATH``, and in a stored record sealed; resolved while it is read.
 
 Invariant: no error text holds the value, nor what was written in its place.
 """
@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, SecretStr, ValidationInfo
 
+from gateway.secrets import SEALED, Keyring, UnreadableSecretError
 from gateway.setting_values import invalid
 
 _LARGEST_FILE = 64 << 10
@@ -19,10 +20,15 @@ _LARGEST_FILE = 64 << 10
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where references point: the validation context of every model that holds a secret."""
+    """Where references point: the validation context of every model that holds a secret.
+
+    ``owner`` names the stored record that is read, such as ``bot/helpdesk``; empty: what is read is a file.
+    """
 
     environ: Mapping[str, str]
     directory: Path
+    keyring: Keyring | None = None
+    owner: str = ""
 
 
 def _from_environment(name: str, environ: Mapping[str, str]) -> str:
@@ -50,18 +56,45 @@ def _from_file(name: str, directory: Path) -> str:
     return value
 
 
-def _resolved(written: object, info: ValidationInfo) -> SecretStr:
-    if not isinstance(written, str):
-        raise invalid("must be text; put it in quotes, or write env:NAME or file:PATH")
-    sources = info.context
-    if not isinstance(sources, Sources):
-        raise TypeError("secrets are validated with Sources as context")
+def place(owner: str, field: str) -> str:
+    """What a secret of a record is bound to."""
+    return f"{owner}#{field}"
+
+
+def is_reference(written: str) -> bool:
+    return written.startswith(("env:", "file:"))
+
+
+def _opened(sealed: str, field: str, sources: Sources) -> str:
+    if sources.keyring is None:
+        raise invalid("cannot be read: secrets_key is not set; set it as it was, or enter the secret again")
+    try:
+        return sources.keyring.open(sealed, place(sources.owner, field))
+    except UnreadableSecretError as error:
+        raise invalid(
+            f"cannot be read: {error}; add that key to secrets_key, or enter the secret again"
+        ) from None
+
+
+def resolve(written: str, field: str, sources: Sources) -> SecretStr:
+    """What a text stands for. Raises PydanticCustomError with the remedy."""
+    if sources.owner and written.startswith(SEALED):
+        return SecretStr(_opened(written, field, sources))
     kind, separator, name = written.partition(":")
     if separator and kind == "env":
         return SecretStr(_from_environment(name, sources.environ))
     if separator and kind == "file":
         return SecretStr(_from_file(name, sources.directory))
     return SecretStr(written)
+
+
+def _resolved(written: object, info: ValidationInfo) -> SecretStr:
+    if not isinstance(written, str):
+        raise invalid("must be text; put it in quotes, or write env:NAME or file:PATH")
+    sources = info.context
+    if not isinstance(sources, Sources):
+        raise TypeError("secrets are validated with Sources as context")
+    return resolve(written, info.field_name or "", sources)
 
 
 def _required(written: object, info: ValidationInfo) -> SecretStr:

@@ -7,7 +7,7 @@ import re
 from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 _UNITS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -76,3 +76,7 @@ WebAddress: TypeAlias = Annotated[str, AfterValidator(_web_address)]
 ListenAddress: TypeAlias = Annotated[str, AfterValidator(_listen_address)]
 Whole: TypeAlias = Annotated[int, BeforeValidator(_no_truth_value)]
 Count: TypeAlias = Annotated[Whole, Field(ge=1, le=1_000_000)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

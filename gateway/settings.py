@@ -14,37 +14,22 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from gateway.bot_settings import SECTIONS, Agent, Bot
 from gateway.certificates import OptionalCertificates
 from gateway.config_file import Problem, SettingsError, read
-from gateway.secret import OptionalSecret, Secret, Sources
-from gateway.setting_values import Count, Duration, ListenAddress, Slug, WebAddress, Whole, invalid
-from gateway.settings_errors import check_names, explained, remedy
-
-__all__ = ["OptionalSecret", "Settings", "SettingsError", "find_config", "load", "schema"]
+from gateway.secret import OptionalSecret, Sources
+from gateway.secrets import Keyring
+from gateway.setting_values import Count, Duration, ListenAddress, Section, WebAddress, Whole, invalid
+from gateway.settings_errors import check_names, explained
 
 _REDIS = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
-_NOT_YET_PROVIDERS = ("anthropic", "acp")
-_PROVIDERS = ("openai", "echo")
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Server(Section):
@@ -155,105 +140,12 @@ class Limits(Section):
     max_turns: Count = 100
 
 
-class Timeouts(Section):
-    """In seconds."""
+class Kept(Section):
+    """For how many seconds what nobody asked to forget is kept. ``transcripts``: dead letters too."""
 
-    first_token: Annotated[Duration, Field(gt=0, le=7200)] = 60.0
-    idle: Annotated[Duration, Field(gt=0, le=7200)] = 60.0
-    reply: Annotated[Duration, Field(gt=0, le=7200)] = 300.0
-    health: Annotated[Duration, Field(gt=0, le=600)] = 60.0
-
-
-class Agent(Section):
-    """``model`` is empty only where the provider needs none."""
-
-    id: Slug
-    provider: Annotated[str, Field(json_schema_extra={"enum": list(_PROVIDERS)})]
-    model: Annotated[str, Field(validate_default=True)] = ""
-    base_url: WebAddress = "https://api.openai.com/v1"
-    api_key: OptionalSecret = None
-    system_prompt: str = ""
-    max_context_tokens: Annotated[Whole, Field(ge=1, le=100_000_000)] = 100_000
-    timeouts: Timeouts = Timeouts()
-
-    @field_validator("provider")
-    @classmethod
-    def _known(cls, provider: str) -> str:
-        if provider in _PROVIDERS:
-            return provider
-        choice = remedy(provider, _PROVIDERS)
-        if provider in _NOT_YET_PROVIDERS:
-            raise invalid(f"not in this version: {provider}; {choice}")
-        raise invalid(f"unknown provider {provider!r}; {choice}")
-
-    @field_validator("model")
-    @classmethod
-    def _given(cls, model: str, info: ValidationInfo) -> str:
-        if not model and info.data.get("provider") == "openai":
-            raise invalid("is missing; add the name of the model, such as gpt-5-mini")
-        return model
-
-
-class Allow(Section):
-    """Platform ids; an empty list allows everybody."""
-
-    users: tuple[str, ...] = ()
-    chats: tuple[str, ...] = ()
-
-
-class _Bot(Section):
-    id: Slug
-    agent: str
-    api_base_url: WebAddress | None = None
-    enabled: bool = True
-    when_busy: Literal["queue", "merge", "interrupt", "reject"] = "queue"
-    conversation_per: Literal["auto", "thread", "sender", "chat"] = "auto"
-    respond_to: Literal["mentions", "all"] = "mentions"
-    allow: Allow = Allow()
-    external_users: Literal["deny", "allow"] = "deny"
-    stream: bool = True
-    max_replies: Count | None = None
-    max_age: Annotated[Duration, Field(gt=0)] = 1800.0
-    locale: Literal["auto", "en", "zh"] = "auto"
-
-
-class SlackCredentials(Section):
-    signing_secret: Secret
-    bot_token: Secret
-
-
-class SlackBot(_Bot):
-    """Without ``credentials`` it is a draft."""
-
-    channel: Literal["slack"]
-    credentials: SlackCredentials | None = None
-
-
-class LarkCredentials(Section):
-    """At least one of ``encrypt_key`` and ``verification_token`` is given: without, anybody could send events."""
-
-    app_id: Secret
-    app_secret: Secret
-    encrypt_key: OptionalSecret = None
-    verification_token: Annotated[OptionalSecret, Field(validate_default=True)] = None
-
-    @field_validator("verification_token")
-    @classmethod
-    def _verifiable(cls, token: OptionalSecret, info: ValidationInfo) -> OptionalSecret:
-        if token is None and "encrypt_key" in info.data and info.data["encrypt_key"] is None:
-            raise invalid("is missing, and so is encrypt_key; add at least one, or anybody could send events")
-        return token
-
-
-class LarkBot(_Bot):
-    """Without ``credentials`` it is a draft."""
-
-    channel: Literal["lark"]
-    region: Literal["feishu", "lark"] = "feishu"
-    credentials: LarkCredentials | None = None
-
-
-Bot: TypeAlias = Annotated[SlackBot | LarkBot, Discriminator("channel")]
+    transcripts: Annotated[Duration, Field(gt=0)] = 30 * 86400.0
+    events: Annotated[Duration, Field(gt=0)] = 7 * 86400.0
+    audit: Annotated[Duration, Field(gt=0)] = 365 * 86400.0
 
 
 class Settings(Section):
@@ -261,16 +153,35 @@ class Settings(Section):
     admin: Admin = Admin()
     secrets_key: OptionalSecret = None
     store: Store = Store()
+    retention: Kept = Kept()
     limits: Limits = Limits()
     drain: Annotated[Duration, Field(le=86400)] = 330.0
     agents: tuple[Agent, ...] = ()
     bots: tuple[Bot, ...] = ()
+    _directory: Path = PrivateAttr(default=Path())
+
+    @property
+    def directory(self) -> Path:
+        """Where ``file:`` references are relative to: the file's own folder."""
+        return self._directory
+
+    @field_validator("secrets_key")
+    @classmethod
+    def _usable(cls, written: OptionalSecret) -> OptionalSecret:
+        if written is not None:
+            try:
+                Keyring.parse(written.get_secret_value())
+            except ValueError as error:
+                raise invalid(str(error)) from None
+        return written
+
+    @property
+    def keyring(self) -> Keyring | None:
+        return None if self.secrets_key is None else Keyring.parse(self.secrets_key.get_secret_value())
 
     def unsupported(self) -> list[str]:
         """Keys that were set and have no effect in this version, one sentence each."""
         idle = []
-        if self.secrets_key is not None:
-            idle.append("secrets_key")
         if "namespace" in self.store.model_fields_set and self.store.kind != "redis":
             idle.append("store.namespace")
         told = [f"{key} has no effect in this version" for key in idle]
@@ -279,21 +190,15 @@ class Settings(Section):
         return told
 
 
-# What may stand where, as pydantic names the place of an error (a bot's channel is a step of its path).
+# What may stand where, as pydantic names the place of an error.
 _SECTIONS: dict[tuple[str, ...], type[Section]] = {
     (): Settings,
     ("server",): Server,
     ("admin",): Admin,
     ("store",): Store,
+    ("retention",): Kept,
     ("limits",): Limits,
-    ("agents",): Agent,
-    ("agents", "timeouts"): Timeouts,
-    ("bots", "slack"): SlackBot,
-    ("bots", "slack", "allow"): Allow,
-    ("bots", "slack", "credentials"): SlackCredentials,
-    ("bots", "lark"): LarkBot,
-    ("bots", "lark", "allow"): Allow,
-    ("bots", "lark", "credentials"): LarkCredentials,
+    **SECTIONS,
 }
 
 
@@ -326,6 +231,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     if settings is None or document.problems:
         # Raised here, not while handling pydantic's error: that one holds the values that did not fit.
         raise SettingsError(str(path), document.problems)
+    settings._directory = path.parent  # noqa: SLF001 - of this module's own model, which is frozen from here on
     return settings
 
 

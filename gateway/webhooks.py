@@ -5,16 +5,12 @@ Invariant: 200 ``accepted`` is answered only after the message is durable in its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import structlog
 from aiohttp import web
 
 from channels.port import (
     NOTHING_TO_SAY,
     Challenge,
-    Channel,
     Ignored,
     Received,
     Rejected,
@@ -30,6 +26,7 @@ from conversation.notices import Notices
 from conversation.stores.port import StoreUnavailableError
 from conversation.turn import Reason
 from gateway.body import read_body
+from gateway.hosting import Hosting
 
 ADMISSION = "X-Turnkeeper-Admission"
 
@@ -38,31 +35,26 @@ _NOTHING_TO_STOP = "ignored; reason=nothing_to_stop"
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class HostedBot:
-    """A bot with the channel that speaks for it."""
-
-    bot: Bot
-    channel: Channel
-
-
 class Webhooks:
-    """Handles ``POST /webhooks/{channel}/{bot}`` for ``bots``, by channel name and bot id."""
+    """Handles ``POST /webhooks/{channel}/{bot}`` for the bots that are hosted."""
 
     def __init__(
         self,
-        bots: Mapping[tuple[str, str], HostedBot],
+        hosting: Hosting,
         directory: Directory,
         notices: Notices,
         clock: Clock,
     ) -> None:
-        self._bots = bots
+        self._hosting = hosting
         self._directory = directory
         self._notices = notices
         self._clock = clock
 
     async def handle(self, request: web.Request) -> web.Response:
-        hosted = self._bots.get((request.match_info["channel"], request.match_info["bot"]))
+        channel, id = request.match_info["channel"], request.match_info["bot"]
+        hosted = self._hosting.routes.get((channel, id))
+        if hosted is None and ("bot", id) in self._hosting.problems:
+            return web.Response(status=503, headers={"Retry-After": "60"}, text="this bot needs its admin")
         if hosted is None:
             return web.Response(status=404, text="there is no such bot")
         body = await read_body(request)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from channels.port import Channel, ChannelPolicy
 from channels.slack import SlackChannel, SlackCredentials
 from conversation.actor import Actor
 from conversation.bot import Agent, Bot, Gates, Timeouts
-from conversation.busy import Limits
+from conversation.busy import Limits as BotLimits
 from conversation.clock import Clock, SystemClock
 from conversation.directory import Directory
 from conversation.executor import Executor
@@ -29,20 +30,30 @@ from conversation.repairs import Repairs
 from conversation.stores.memory import MemoryStore
 from conversation.stores.permits import Permits
 from conversation.stores.port import Admission, Store, StoreUnavailableError
+from conversation.stores.retention import Retention
 from conversation.stores.sqlite import SqliteStore
-from gateway import settings as configured
-from gateway.admin import Administration
+from gateway import bot_settings as configured
+from gateway import documents
+from gateway.admin.administration import Administration
+from gateway.admin.agents import Agents
 from gateway.admin.attempts import Attempts
 from gateway.admin.audit import Audit
+from gateway.admin.bots import Bots
 from gateway.admin.dead_letters import DeadLetters
 from gateway.admin.events import Events
 from gateway.admin.privacy import PersonalData
+from gateway.admin.stored import Stored
 from gateway.admin.tokens import Tokens
 from gateway.api import make_api
 from gateway.api.idempotency import Repetitions
 from gateway.app import make_admin_app, make_app
-from gateway.settings import Settings
-from gateway.webhooks import HostedBot, Webhooks
+from gateway.bot_settings import Agent as AgentSettings
+from gateway.bot_settings import AnyBot, SlackBot, StoredSlackBot
+from gateway.canary import check_canary
+from gateway.hosting import Hosting, Provisioned
+from gateway.secret import Sources
+from gateway.settings import Limits, Settings
+from gateway.webhooks import Webhooks
 
 LARK_HOSTS = {"feishu": "https://open.feishu.cn", "lark": "https://open.larksuite.com"}
 
@@ -61,7 +72,7 @@ class Gateway:
     notices: Notices
     repairs: Repairs
     repetitions: Repetitions
-    bots: tuple[HostedBot, ...]
+    hosting: Hosting
 
     async def background(self, started: asyncio.Event) -> None:
         """Everything that runs beside HTTP, until cancelled."""
@@ -69,6 +80,7 @@ class Gateway:
             tasks.create_task(self.notices.run(), name="notices")
             tasks.create_task(self.repairs.run(), name="repairs")
             tasks.create_task(self.repetitions.run(), name="repetitions")
+            tasks.create_task(self.hosting.run(lambda: self.directory.running_since), name="hosting")
             tasks.create_task(self.directory.run(started), name="directory")
 
 
@@ -78,70 +90,82 @@ async def build(
 ) -> AsyncIterator[Gateway]:
     """The gateway of these settings, with its store and connections open until the context ends.
 
-    Raises StoreUnavailableError with what to do about it.
+    Raises StoreUnavailableError, WrongKeyError and CollisionError with what to do about it.
     """
     clock = clock or SystemClock()
     store = store or make_store(settings, clock)
     async with AsyncExitStack() as resources:
         await store.open()
         resources.push_async_callback(store.close)
+        if settings.keyring is not None:
+            await check_canary(settings.keyring, store.records)
         models = await resources.enter_async_context(connections())
         platforms = await resources.enter_async_context(connections())
-        agents = {agent.id: make_agent(settings, agent, models) for agent in settings.agents}
-        hosted = tuple(
-            _host(bot, agents[bot.agent], platforms, settings, store.permits) for bot in settings.bots
+        sources = Sources(os.environ, settings.directory, settings.keyring)
+        provisioned = Provisioned(
+            {agent.id: agent for agent in settings.agents}, {bot.id: bot for bot in settings.bots}
         )
-        for agent in agents.values():
-            resources.push_async_callback(agent.provider.close)
-        for one in hosted:
-            await one.channel.start()
-            resources.push_async_callback(one.channel.close)
-        bots = {one.bot.id: one.bot for one in hosted}
-        executor = Executor(bots, agents, store.turns, store.transcripts, clock)
+        maker = Maker(settings.limits, models, platforms, store.permits)
+        hosting = Hosting(provisioned, store.records, sources, maker)
+        resources.push_async_callback(hosting.close)
+        await hosting.start()
+        executor = Executor(hosting.bots, hosting.agents, store.turns, store.transcripts, clock)
         actor = Actor(executor, store.turns, clock, keep_turns=settings.limits.max_turns)
         directory = Directory(store, actor.run, clock, max_replies=settings.limits.max_replies)
         notices = Notices()
-        routes: dict[tuple[str, str], HostedBot] = {
-            (bot.channel, bot.id): one for bot, one in zip(settings.bots, hosted, strict=True)
-        }
         repetitions = Repetitions(store.records, clock)
-        administration = _administration(settings, store, directory, clock)
+        administration = _administration(settings, store, hosting, sources, directory, clock)
         api = None if administration is None else make_api(administration, repetitions)
         apart = settings.admin.listen is not None
-        app = make_app(Webhooks(routes, directory, notices, clock), directory, None if apart else api)
+        webhooks = Webhooks(hosting, directory, notices, clock)
+        app = make_app(webhooks, directory, None if apart else api)
         admin = make_admin_app(api) if apart and api is not None else None
-        yield Gateway(app, admin, store, directory, notices, Repairs(bots, store.turns), repetitions, hosted)
+        repairs = Repairs(hosting.bots, store.turns)
+        yield Gateway(app, admin, store, directory, notices, repairs, repetitions, hosting)
 
 
 def _administration(
-    settings: Settings, store: Store, directory: Directory, clock: Clock
+    settings: Settings,
+    store: Store,
+    hosting: Hosting,
+    sources: Sources,
+    directory: Directory,
+    clock: Clock,
 ) -> Administration | None:
     """None if nobody could use it."""
     token = _plain(settings.admin.token)
     if not token:
         return None
 
-    async def admit(message: InboundMessage, limits: Limits) -> Admission:
+    async def admit(message: InboundMessage, limits: BotLimits) -> Admission:
         return await directory.admit(message, limits=limits)
 
     audit = Audit(store.audit)
+    public_url = (settings.server.public_url or "").rstrip("/")
+    bots = Stored(documents.BOTS, store.records, sources, audit, hosting.provisioned.bots, hosting.refresh)
+    agents = Stored(
+        documents.AGENTS, store.records, sources, audit, hosting.provisioned.agents, hosting.refresh
+    )
     return Administration(
         attempts=Attempts(clock),
         tokens=Tokens(store.records, audit, clock, bootstrap=token),
+        bots=Bots(hosting, bots, public_url),
+        agents=Agents(hosting, agents),
         audit=audit,
-        privacy=PersonalData(store.privacy, lambda: [(bot.channel, bot.id) for bot in settings.bots], audit),
+        privacy=PersonalData(store.privacy, lambda: list(hosting.routes), audit),
         events=Events(store.events),
-        dead_letters=DeadLetters(store.turns, admit, limits_of_bots(settings), audit),
+        dead_letters=DeadLetters(store.turns, admit, hosting.limits, audit),
     )
 
 
 def make_store(settings: Settings, clock: Clock) -> Store:
     """Raises StoreUnavailableError for a malformed address."""
+    kept = Retention(settings.retention.transcripts, settings.retention.events, settings.retention.audit)
     match settings.store.kind:
         case "memory":
-            return MemoryStore(clock)
+            return MemoryStore(clock, retention=kept)
         case "sqlite":
-            return SqliteStore(settings.store.path, clock)
+            return SqliteStore(settings.store.path, clock, retention=kept)
         case "redis":
             from conversation.stores.redis import (  # noqa: PLC0415 - only who uses it pays for it
                 Login,
@@ -158,48 +182,113 @@ def make_store(settings: Settings, clock: Clock) -> Store:
             )
             try:
                 return RedisStore(
-                    given.url, namespace=given.namespace, durability=given.durability, login=login
+                    given.url,
+                    namespace=given.namespace,
+                    durability=given.durability,
+                    login=login,
+                    retention=kept,
                 )
             except MalformedAddressError as error:
                 raise StoreUnavailableError(f"store.url: {error}") from None
 
 
-def make_agent(settings: Settings, agent: configured.Agent, http: aiohttp.ClientSession) -> Agent:
-    return Agent(
-        id=agent.id,
-        provider=_provider(agent, http),
-        system_prompt=agent.system_prompt,
-        max_context_tokens=agent.max_context_tokens,
-        max_turns=settings.limits.max_turns,
-        timeouts=Timeouts(agent.timeouts.first_token, agent.timeouts.idle, agent.timeouts.reply),
-    )
+class Maker:
+    """``hosting.Workshop``: makes agents, channels and bots of their settings."""
 
+    def __init__(
+        self,
+        limits: Limits,
+        models: aiohttp.ClientSession,
+        platforms: aiohttp.ClientSession,
+        permits: Permits | None,
+    ) -> None:
+        self._limits = limits
+        self._models = models
+        self._platforms = platforms
+        self._permits = permits
 
-def make_channel(
-    bot: configured.SlackBot | configured.LarkBot, http: aiohttp.ClientSession, permits: Permits | None
-) -> Channel:
-    policy = ChannelPolicy(
-        conversation_per=bot.conversation_per,
-        respond_to=bot.respond_to,
-        stream=bot.stream,
-        locale=bot.locale,
-    )
-    if isinstance(bot, configured.SlackBot):
-        return SlackChannel(
-            bot.id,
-            _slack_credentials(bot.credentials),
-            http=http,
-            policy=policy,
-            api_base_url=bot.api_base_url or "https://slack.com/api/",
-            permits=permits,
+    def agent(self, settings: AgentSettings) -> Agent:
+        timeouts = settings.timeouts
+        return Agent(
+            id=settings.id,
+            provider=self._provider(settings),
+            system_prompt=settings.system_prompt,
+            max_context_tokens=settings.max_context_tokens,
+            max_turns=self._limits.max_turns,
+            timeouts=Timeouts(timeouts.first_token, timeouts.idle, timeouts.reply),
         )
-    return LarkChannel(
-        bot.id,
-        _lark_credentials(bot.credentials),
-        http=http,
-        policy=policy,
-        api_base_url=bot.api_base_url or LARK_HOSTS[bot.region],
-        permits=permits,
+
+    def channel(self, settings: AnyBot) -> Channel:
+        policy = ChannelPolicy(
+            conversation_per=settings.conversation_per,
+            respond_to=settings.respond_to,
+            stream=settings.stream,
+            locale=settings.locale,
+        )
+        if isinstance(settings, SlackBot | StoredSlackBot):
+            return SlackChannel(
+                settings.id,
+                _slack_credentials(settings.complete),
+                http=self._platforms,
+                policy=policy,
+                api_base_url=settings.api_base_url or "https://slack.com/api/",
+                permits=self._permits,
+            )
+        return LarkChannel(
+            settings.id,
+            _lark_credentials(settings.credentials),
+            http=self._platforms,
+            policy=policy,
+            api_base_url=settings.api_base_url or LARK_HOSTS[settings.region],
+            permits=self._permits,
+        )
+
+    def bot(self, settings: AnyBot, agent: Agent, channel: Channel) -> Bot:
+        return Bot(
+            settings.id,
+            agent,
+            channel.outbound,
+            Gates(
+                enabled=settings.enabled,
+                users=frozenset(settings.allow.users),
+                chats=frozenset(settings.allow.chats),
+                external_users=settings.external_users == "allow",
+                max_age=settings.max_age,
+            ),
+            _limits(settings, self._limits),
+            "queue" if settings.when_busy == "reject" else settings.when_busy,
+            keep_texts=not settings.no_store,
+        )
+
+    def beside_agent(self, agent: Agent) -> Bot | None:  # noqa: ARG002 - until there is a playground
+        return None
+
+    def beside_bot(self, bot: Bot) -> Bot | None:  # noqa: ARG002 - until there is a playground
+        return None
+
+    def _provider(self, agent: AgentSettings) -> Provider:
+        if agent.provider == "echo":
+            return EchoProvider()
+        return OpenAIProvider(
+            model=agent.model, base_url=agent.base_url, api_key=_plain(agent.api_key), http=self._models
+        )
+
+
+def limits_of_bots(settings: Settings) -> Callable[[str, str], BotLimits | None]:
+    """Of the file's bots that can answer, by channel and id."""
+    found: dict[tuple[str, str], BotLimits] = {
+        (bot.channel, bot.id): _limits(bot, settings.limits)
+        for bot in settings.bots
+        if bot.enabled and bot.complete is not None
+    }
+    return lambda channel, bot: found.get((channel, bot))
+
+
+def _limits(bot: AnyBot, limits: Limits) -> BotLimits:
+    return BotLimits(
+        queued=0 if bot.when_busy == "reject" else limits.max_queued,
+        replies=bot.max_replies or 0,
+        per_person=limits.max_replies_per_user,
     )
 
 
@@ -209,58 +298,17 @@ def _slack_credentials(given: configured.SlackCredentials | None) -> SlackCreden
     return SlackCredentials(given.signing_secret.get_secret_value(), given.bot_token.get_secret_value())
 
 
-def _lark_credentials(given: configured.LarkCredentials | None) -> LarkCredentials | None:
-    if given is None:
+def _lark_credentials(
+    given: configured.LarkCredentials | configured.PartialLarkCredentials | None,
+) -> LarkCredentials | None:
+    """None where nothing is known by which even URL verification could be told from anybody's."""
+    if given is None or not (given.encrypt_key or given.verification_token):
         return None
     return LarkCredentials(
-        app_id=given.app_id.get_secret_value(),
-        app_secret=given.app_secret.get_secret_value(),
+        app_id=_plain(given.app_id),
+        app_secret=_plain(given.app_secret),
         encrypt_key=_plain(given.encrypt_key),
         verification_token=_plain(given.verification_token),
-    )
-
-
-def _host(
-    bot: configured.SlackBot | configured.LarkBot,
-    agent: Agent,
-    http: aiohttp.ClientSession,
-    settings: Settings,
-    permits: Permits | None,
-) -> HostedBot:
-    channel = make_channel(bot, http, permits)
-    gates = Gates(
-        enabled=bot.enabled,
-        users=frozenset(bot.allow.users),
-        chats=frozenset(bot.allow.chats),
-        external_users=bot.external_users == "allow",
-        max_age=bot.max_age,
-    )
-    when_busy = "queue" if bot.when_busy == "reject" else bot.when_busy
-    return HostedBot(Bot(bot.id, agent, channel.outbound, gates, _limits(bot, settings), when_busy), channel)
-
-
-def limits_of_bots(settings: Settings) -> dict[tuple[str, str], Limits]:
-    """Of the bots that can answer, by channel and id."""
-    return {
-        (bot.channel, bot.id): _limits(bot, settings)
-        for bot in settings.bots
-        if bot.enabled and bot.credentials is not None
-    }
-
-
-def _limits(bot: configured.SlackBot | configured.LarkBot, settings: Settings) -> Limits:
-    return Limits(
-        queued=0 if bot.when_busy == "reject" else settings.limits.max_queued,
-        replies=bot.max_replies or 0,
-        per_person=settings.limits.max_replies_per_user,
-    )
-
-
-def _provider(agent: configured.Agent, http: aiohttp.ClientSession) -> Provider:
-    if agent.provider == "echo":
-        return EchoProvider()
-    return OpenAIProvider(
-        model=agent.model, base_url=agent.base_url, api_key=_plain(agent.api_key), http=http
     )
 
 

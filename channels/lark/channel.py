@@ -36,7 +36,9 @@ _UNDERSTOOD = frozenset({MESSAGE_RECEIVED, MESSAGE_RECALLED})
 
 
 class LarkChannel:
-    """See channels.port.Channel. Without credentials it is a draft, which answers URL verification only."""
+    """See channels.port.Channel. Without an app's id and secret it is a draft, which answers URL verification only:
+    with the other two credentials also where that is encrypted.
+    """
 
     def __init__(
         self,
@@ -54,10 +56,10 @@ class LarkChannel:
         """
         self._bot = bot
         self._policy = policy
-        self._credentials = credentials
         self._verifier = None if credentials is None else Verifier(credentials)
+        self._credentials = credentials if credentials and credentials.app_id and credentials.app_secret else None
         self._app_id = "" if credentials is None else credentials.app_id
-        self._api = LarkApi(http, api_base_url, credentials, permits)
+        self._api = LarkApi(http, api_base_url, self._credentials, permits)
         self._outbound = LarkOutbound(self._api, stream=policy.stream)
         self._own_id: str | None = None
         self._learning: asyncio.Task[None] | None = None
@@ -68,10 +70,12 @@ class LarkChannel:
 
     def receive(self, request: WebhookRequest) -> Received:  # noqa: PLR0911 -- one for each answer
         if self._verifier is None:
-            return _draft(request)
+            return _draft(request.body)
         opened = self._verifier.open(request)
         if not isinstance(opened, Opened):
             return opened
+        if self._credentials is None:
+            return _draft(opened.payload)
         try:
             envelope = Envelope.model_validate_json(opened.payload)
         except ValidationError:
@@ -141,9 +145,9 @@ class LarkChannel:
                 delay = min(2 * delay, LONGEST_RETRY)
 
 
-def _draft(request: WebhookRequest) -> Received:
+def _draft(payload: bytes) -> Received:
     try:
-        probe = Probe.model_validate_json(request.body)
+        probe = Probe.model_validate_json(payload)
     except ValidationError:
         return Rejected(401, "draft")
     if probe.type == URL_VERIFICATION and isinstance(probe.challenge, str):

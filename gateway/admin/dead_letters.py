@@ -9,7 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Self
@@ -88,13 +88,13 @@ class Retried(_Model):
 
 
 class DeadLetters:
-    """``limits`` of each bot that can answer, by channel and bot id.
+    """``limits`` gives those of a bot that can answer, by channel and bot id.
 
     A letter of a bot that the caller does not see is none.
     """
 
     def __init__(
-        self, turns: TurnStore, admit: Admit, limits: Mapping[tuple[str, str], Limits], audit: Audit
+        self, turns: TurnStore, admit: Admit, limits: Callable[[str, str], Limits | None], audit: Audit
     ) -> None:
         self._turns = turns
         self._admit = admit
@@ -146,7 +146,7 @@ class DeadLetters:
                 "its record is damaged, or was written by a later version of Turnkeeper: there is nothing to answer;"
                 " drop it, or retry it with that version"
             )
-        limits = self._limits.get((key.channel, key.bot))
+        limits = self._limits(key.channel, key.bot)
         if limits is None:
             raise ConflictError(
                 f"no bot {key.bot!r} of {key.channel} can answer it; put it into the configuration, enabled and with"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from gateway.admin import Administration
+from gateway.admin.administration import Administration
 from gateway.api import audit, dead_letters, events, privacy, tokens, whoami
 from gateway.api.auth import require
 from gateway.api.endpoint import Subject

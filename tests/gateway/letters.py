@@ -13,8 +13,11 @@ from conversation.turn import Final, Outcome, Reason
 from gateway.settings import Settings, load
 
 TOKEN = "an-admin-token-of-the-tests"
-HELPDESK = {("slack", "helpdesk"): Limits(queued=2)}
 TEXT = "do you like marzipan?"
+
+
+def of_helpdesk(channel: str, bot: str) -> Limits | None:
+    return Limits(queued=2) if (channel, bot) == ("slack", "helpdesk") else None
 
 
 async def die(turns: TurnStore, *messages: InboundMessage, reason: Reason = Reason.DELIVERY_FAILED) -> str:

@@ -24,7 +24,7 @@ from gateway.admin.dead_letters import DeadLetters, Summary
 from gateway.admin.errors import ConflictError, UnknownError
 from gateway.wiring import build, limits_of_bots
 from tests.conversation.made_up import ManualClock, answered, message
-from tests.gateway.letters import HELPDESK, TEXT, TOKEN, die, settings_in
+from tests.gateway.letters import TEXT, TOKEN, die, of_helpdesk, settings_in
 
 ADMIN = Principal("anna", "admin")
 
@@ -63,7 +63,7 @@ async def desk() -> Desk:
     async def admit(message: InboundMessage, limits: Limits) -> Admission:
         return await store.turns.admit(message, session=session, may_claim=False, limits=limits)
 
-    return Desk(store, DeadLetters(store.turns, admit, HELPDESK, Audit(store.audit)), session)
+    return Desk(store, DeadLetters(store.turns, admit, of_helpdesk, Audit(store.audit)), session)
 
 
 async def test_a_retried_letter_is_a_fresh_turn_with_the_same_question_in_the_same_place(desk: Desk) -> None:
@@ -153,8 +153,8 @@ async def test_a_letter_of_a_bot_that_is_gone_stays_and_says_what_to_do(desk: De
 def test_a_bot_that_is_off_or_a_draft_or_on_another_platform_now_answers_no_letter(
     tmp_path: Path, change: dict[str, object]
 ) -> None:
-    assert set(limits_of_bots(settings_in(tmp_path))) == set(HELPDESK)
-    assert not set(limits_of_bots(settings_in(tmp_path, bot=change))) & set(HELPDESK)
+    assert limits_of_bots(settings_in(tmp_path))("slack", "helpdesk") is not None
+    assert limits_of_bots(settings_in(tmp_path, bot=change))("slack", "helpdesk") is None
 
 
 # The API

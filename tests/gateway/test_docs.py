@@ -17,8 +17,8 @@ from pydantic.fields import FieldInfo
 from channels.commands import STOP
 from conversation.stores.redis.errors import PERMISSIONS
 from conversation.texts import en
-from gateway.setting_values import Duration
-from gateway.settings import Section, Settings, load
+from gateway.setting_values import Duration, Section
+from gateway.settings import Settings, load
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -111,7 +111,7 @@ def test_every_key_of_the_configuration_is_documented_with_its_default() -> None
 def test_keys_without_effect_are_documented_as_such(tmp_path: Path) -> None:
     everything = """
         admin: {listen: "127.0.0.1:1", token: t}
-        secrets_key: k
+        secrets_key: a-key-of-sixteen-or-more
         store: {url: "memory:", namespace: n}
         agents: [{id: a, provider: echo}]
     """

@@ -1,0 +1,28 @@
+"""All services of an admin, together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.admin.agents import Agents
+from gateway.admin.attempts import Attempts
+from gateway.admin.audit import Audit
+from gateway.admin.bots import Bots
+from gateway.admin.dead_letters import DeadLetters
+from gateway.admin.events import Events
+from gateway.admin.privacy import PersonalData
+from gateway.admin.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """One service for each subject. Each checks its caller's rights itself; ``attempts`` counts who has none."""
+
+    attempts: Attempts
+    tokens: Tokens
+    bots: Bots
+    agents: Agents
+    audit: Audit
+    privacy: PersonalData
+    events: Events
+    dead_letters: DeadLetters

@@ -1,0 +1,170 @@
+"""The bots, as an admin sees and changes them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from conversation.stores.records import Record
+from gateway import documents
+from gateway.admin.access import Permission, Principal
+from gateway.admin.errors import FieldProblem, InvalidError, UnknownError
+from gateway.admin.stored import Stored
+from gateway.bot_settings import Allow, AnyBot, StoredBot
+from gateway.documents import JsonObject, SecretView, view_of
+from gateway.hosting import Hosting
+
+State = Literal["draft", "disabled", "ready", "faulty"]
+
+
+class BotSettings(BaseModel):
+    """What may be set besides; times in seconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    api_base_url: str | None = None
+    region: Literal["feishu", "lark"] | None = None
+    when_busy: Literal["queue", "merge", "interrupt", "reject"] = "queue"
+    conversation_per: Literal["auto", "thread", "sender", "chat"] = "auto"
+    respond_to: Literal["mentions", "all"] = "mentions"
+    allow: Allow = Allow()
+    external_users: Literal["deny", "allow"] = "deny"
+    stream: bool = True
+    max_replies: int | None = None
+    max_age: float = 1800.0
+    locale: Literal["auto", "en", "zh"] = "auto"
+    no_store: bool = False
+
+
+class BotView(BaseModel):
+    """``state``: a ``draft`` lacks credentials, and admits nothing; of a ``faulty`` one ``problem`` tells why.
+    ``provisioned``: it stands in the configuration file, and is read-only; its version is 0.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    channel: Literal["slack", "lark"]
+    agent: str
+    enabled: bool
+    state: State
+    problem: str | None
+    provisioned: bool
+    version: int
+    webhook_url: str
+    credentials: dict[str, SecretView]
+    settings: BotSettings
+
+
+class Bots:
+    """``public_url`` is the gateway's address on the web, without a slash at its end; empty if it is not known."""
+
+    def __init__(self, hosting: Hosting, stored: Stored[StoredBot], public_url: str) -> None:
+        self._hosting = hosting
+        self._stored = stored
+        self._public_url = public_url
+
+    async def list(self, who: Principal) -> tuple[BotView, ...]:
+        """Those that this principal sees, by id."""
+        who.check(Permission.READ)
+        views = [self._provisioned(id) for id in self._hosting.provisioned.bots]
+        views += [self._view(record) for record in await self._stored.all()]
+        return tuple(sorted((one for one in views if who.sees(one.id)), key=lambda one: one.id))
+
+    async def get(self, who: Principal, id: str) -> BotView:
+        """Raises UnknownError."""
+        self._seen(who, id)
+        if id in self._hosting.provisioned.bots:
+            return self._provisioned(id)
+        return self._view(await self._stored.get(id))
+
+    async def create(self, who: Principal, document: JsonObject) -> BotView:
+        """``document`` as a bot in the configuration file; credentials may come later. Raises InvalidError and
+        ConflictError.
+        """
+        who.check(Permission.CONFIGURE)
+        self._check_agent(document)
+        return self._view(await self._stored.create(who, document))
+
+    async def change(self, who: Principal, id: str, patch: JsonObject, version: int | None) -> BotView:
+        """``patch`` is a merge patch (RFC 7396): what it leaves out stays, None takes away. Raises UnknownError,
+        ConflictError, StaleError and InvalidError.
+        """
+        self._seen(who, id)
+        who.check(Permission.CONFIGURE, id)
+        self._check_agent(patch)
+        return self._view(await self._stored.change(who, id, patch, version))
+
+    async def remove(self, who: Principal, id: str, version: int | None) -> None:
+        """What waits for it is answered with a notice. Raises UnknownError, ConflictError and StaleError."""
+        self._seen(who, id)
+        who.check(Permission.CONFIGURE, id)
+        await self._stored.remove(who, id, version)
+
+    def webhook_url(self, channel: str, id: str) -> str:
+        return f"{self._public_url}/webhooks/{channel}/{id}"
+
+    def _seen(self, who: Principal, id: str) -> None:
+        if not who.sees(id):
+            raise UnknownError(f"there is no bot {id!r}")
+        who.check(Permission.READ, id)
+
+    def _check_agent(self, document: JsonObject) -> None:
+        agent = document.get("agent")
+        if isinstance(agent, str) and agent not in self._hosting.agents:
+            known = ", ".join(sorted(self._hosting.agents)) or "none: create one first"
+            raise InvalidError([FieldProblem("agent", f"there is no agent {agent!r}; there are {known}")])
+
+    def _provisioned(self, id: str) -> BotView:
+        settings = self._hosting.provisioned.bots[id]
+        given = settings.complete
+        names = (str(path[-1]) for path in documents.BOTS.secrets[settings.channel])
+        credentials = {name: view_of(getattr(given, name) if given else None) for name in names}
+        return self._described(settings, credentials, 0, None)
+
+    def _view(self, record: Record) -> BotView:
+        document, credentials = documents.load(record), self._stored.secrets(record)
+        problem = self._hosting.problems.get(("bot", record.id))
+        try:
+            settings = self._stored.settings(record)
+        except InvalidError as error:
+            return BotView(
+                id=record.id,
+                channel="lark" if document.get("channel") == "lark" else "slack",
+                agent=str(document.get("agent", "")),
+                enabled=document.get("enabled") is not False,
+                state="faulty",
+                problem=problem or str(error),
+                provisioned=False,
+                version=record.version,
+                webhook_url=self.webhook_url(str(document.get("channel")), record.id),
+                credentials=credentials,
+                settings=BotSettings(),
+            )
+        return self._described(settings, credentials, record.version, problem)
+
+    def _described(
+        self, settings: AnyBot, credentials: dict[str, SecretView], version: int, problem: str | None
+    ) -> BotView:
+        state: State = "ready"
+        if problem is not None:
+            state = "faulty"
+        elif settings.complete is None:
+            state = "draft"
+        elif not settings.enabled:
+            state = "disabled"
+        wanted = settings.model_dump(include=set(BotSettings.model_fields))
+        return BotView(
+            id=settings.id,
+            channel=settings.channel,
+            agent=settings.agent,
+            enabled=settings.enabled,
+            state=state,
+            problem=problem,
+            provisioned=version == 0,
+            version=version,
+            webhook_url=self.webhook_url(settings.channel, settings.id),
+            credentials=credentials,
+            settings=BotSettings.model_validate(wanted),
+        )
