@@ -12,6 +12,7 @@ from conversation.busy import Limits, WhenBusy
 from conversation.directory import Directory
 from conversation.executor import Executor
 from conversation.messages import InboundMessage
+from conversation.outbound import Outbound
 from conversation.repairs import Repairs
 from conversation.stores.events import Event
 from conversation.stores.memory import MemoryStore
@@ -20,7 +21,7 @@ from tests.virtual_time import LoopClock
 
 
 class House:
-    """One process after another on one store: ``running`` is a process's life."""
+    """One process after another on one store: ``running`` is a process's life. ``outbound``: not the platform."""
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class House:
         limits: Limits | None = None,
         store: MemoryStore | None = None,
         keep_texts: bool = True,
+        outbound: Outbound | None = None,
     ) -> None:
         self.clock = LoopClock()
         self.platform = platform or FakePlatform()
@@ -45,7 +47,7 @@ class House:
         self.bot = Bot(
             "helpdesk",
             self.agent,
-            self.platform,
+            outbound or self.platform,
             gates or Gates(),
             limits or Limits(),
             when_busy,
