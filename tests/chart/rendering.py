@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -25,17 +25,17 @@ AGENT = {"id": "default", "provider": "echo"}
 class Part:
     """A part of a manifest, for looking into: ``part.spec.replicas``, ``part["a/b"]``, ``part[0]``.
 
-    What is not there is a Part as well, one that is false.
+    What is not there is a Part as well, which is false and equals None. ``plain`` is what YAML says.
     """
 
-    def __init__(self, value: object) -> None:
-        self.value = value
+    def __init__(self, plain: object) -> None:
+        self.plain = plain
 
-    def __getattr__(self, name: str) -> Part:
+    def __getattr__(self, name: str) -> Any:
         return self[name]
 
-    def __getitem__(self, step: str | int) -> Part:
-        match self.value, step:
+    def __getitem__(self, step: str | int) -> Any:
+        match self.plain, step:
             case dict(values), str():
                 return Part(values.get(step))
             case list(values), int():
@@ -43,28 +43,33 @@ class Part:
             case _:
                 return Part(None)
 
-    def __iter__(self) -> Iterator[Part]:
-        values = self.value if isinstance(self.value, list) else []
-        return (Part(value) for value in values)
+    def __iter__(self) -> Iterator[Any]:
+        return (Part(item) for item in (self.plain if isinstance(self.plain, list) else []))
 
     def __bool__(self) -> bool:
-        return bool(self.value)
+        return bool(self.plain)
 
     def __eq__(self, other: object) -> bool:
-        return self.value == (other.value if isinstance(other, Part) else other)
+        return self.plain == (other.plain if isinstance(other, Part) else other)
 
     def __hash__(self) -> int:
-        return hash(repr(self.value))
+        return hash(self.plain)
 
     def __repr__(self) -> str:
-        return repr(self.value)
+        return repr(self.plain)
 
-    def __contains__(self, item: object) -> bool:
-        return isinstance(self.value, (dict, list, str)) and item in self.value
+    def __str__(self) -> str:
+        return str(self.plain)
 
-    def named(self, name: str) -> Part:
+    def named(self, name: str) -> Any:
         """Of a list: the first with this name."""
         return next((part for part in self if part.name == name), Part(None))
+
+    def covers(self, labels: Part) -> bool:
+        """Whether a selector with these labels finds something that has mine."""
+        assert isinstance(labels.plain, dict)
+        assert labels.plain, "an empty selector finds everything"
+        return all(self[name] == value for name, value in labels.plain.items())
 
 
 class Manifests:
@@ -73,27 +78,27 @@ class Manifests:
         self.all = [Part(document) for document in yaml.safe_load_all(text) if document]
 
     def kinds(self) -> set[str]:
-        return {str(one.kind.value) for one in self.all}
+        return {str(one.kind) for one in self.all}
 
-    def one(self, kind: str, name: str | None = None) -> Part:
+    def one(self, kind: str, name: str | None = None) -> Any:
         """The only one of its kind, or of its kind and name."""
-        found = [one for one in self.all if one.kind == kind and name in (None, one.metadata.name.value)]
+        found = [one for one in self.all if one.kind == kind and (name is None or one.metadata.name == name)]
         assert len(found) == 1, f"{len(found)} × {kind} {name or ''}"
         return found[0]
 
     @property
-    def pod(self) -> Part:
+    def pod(self) -> Any:
         return self.one("Deployment").spec.template.spec
 
     @property
-    def gateway(self) -> Part:
+    def gateway(self) -> Any:
         """The container."""
         return self.pod.containers[0]
 
     @property
     def configuration(self) -> str:
         """turnkeeper.yaml"""
-        return str(self.one("ConfigMap", f"{RELEASE}-turnkeeper").data["turnkeeper.yaml"].value)
+        return str(self.one("ConfigMap", f"{RELEASE}-turnkeeper").data["turnkeeper.yaml"])
 
 
 def rendered(values: Values | Path, version: HelmVersion = "4", *flags: str) -> Manifests:

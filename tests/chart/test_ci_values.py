@@ -67,7 +67,7 @@ def test_the_judge_of_kubernetes_fields_sees_a_wrong_one(tmp_path: Path) -> None
 
 def custom(manifests: Manifests) -> list[object]:
     own = ("v1", "apps/v1", "policy/v1", "autoscaling/v2", "networking.k8s.io/v1")
-    return [one.value for one in manifests.all if one.apiVersion.value not in own]
+    return [one.plain for one in manifests.all if str(one.apiVersion) not in own]
 
 
 def test_custom_resources_fit_their_models() -> None:
@@ -82,7 +82,7 @@ def test_custom_resources_fit_their_models() -> None:
 def test_the_models_see_a_wrong_field(kind: str) -> None:
     lists = {"HTTPRoute": "rules", "ScaledObject": "triggers", "ServiceMonitor": "endpoints"}
     values = "keda-values.yaml" if kind == "ScaledObject" else "full-values.yaml"
-    wrong = rendered(CHART / "ci" / values).one(kind).value
+    wrong = rendered(CHART / "ci" / values).one(kind).plain
     assert isinstance(wrong, dict)
     spoilt = {**wrong, "spec": {**wrong["spec"], lists.get(kind, "groups"): "not a list"}}
     code, told = output(node(), ROOT / "tests/chart/validate.mjs", given=json.dumps([spoilt]))
