@@ -109,6 +109,19 @@ class Finding:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A scope or an event that an app has to have at its platform, and what for, in English and Chinese.
+
+    ``optional``: without, the bot works with less.
+    """
+
+    name: str
+    en: str
+    zh: str
+    optional: bool = False
+
+
 class Channel(Protocol):
     """One bot on its platform."""
 

@@ -6,11 +6,15 @@ import argparse
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING
 
 from gateway import __version__
 from gateway.config_file import SettingsError
 from gateway.settings import Settings, find_config, load
+
+if TYPE_CHECKING:  # drawn with only by those commands that print
+    from rich.console import Console
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return demo.run(chaos=options.chaos)
         case "check":
             return _with_settings(options.config, lambda settings: _check(settings, live=options.live))
+        case "secrets":
+            return _with_settings(options.config, lambda settings: _secrets(settings, options))
+        case "manifest":
+            return _with_settings(options.config, lambda settings: _manifest(settings, options))
         case "dead-letters":
             return _with_settings(options.config, lambda settings: _dead_letters(settings, options))
         case _:
@@ -44,6 +52,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--live", action="store_true", help="also ask each model itself one short question")
     _add_dead_letters(commands.add_parser("dead-letters", help="messages that could not be answered"), config)
+    manifest = commands.add_parser(
+        "manifest", parents=[config], help="what to set at Slack, Lark or Feishu for a bot"
+    )
+    manifest.add_argument("bot", metavar="BOT")
+    manifest.add_argument("--url", help="ask the gateway at this address")
+    manifest.add_argument("--json", action="store_true", help="print JSON")
+    secrets = commands.add_parser("secrets", help="stored secrets").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    rotate = secrets.add_parser("rotate", parents=[config], help="seal all with the first key of secrets_key")
+    rotate.add_argument("--url", help="the gateway's address, else as the configuration says")
+    rotate.add_argument("--json", action="store_true", help="print JSON")
     demo = commands.add_parser("demo", help="see the main job working, without any account")
     demo.add_argument(
         "--chaos", action="store_true", help="kill the gateway mid-reply and see every message finished"
@@ -122,18 +142,35 @@ def _check(settings: Settings, *, live: bool) -> int:
 
 
 def _dead_letters(settings: Settings, options: argparse.Namespace) -> int:
+    from gateway.commands.dead_letters import Wish, run  # noqa: PLC0415
+
+    wish = Wish(options.action, getattr(options, "id", ""), options.url, options.json)
+    return _command(lambda console: run(settings, wish, console))
+
+
+def _manifest(settings: Settings, options: argparse.Namespace) -> int:
+    from gateway.commands.manifest import run  # noqa: PLC0415
+
+    return _command(lambda console: run(settings, options.bot, options.url, console, json=options.json))
+
+
+def _secrets(settings: Settings, options: argparse.Namespace) -> int:
+    from gateway.commands.secrets import rotate  # noqa: PLC0415
+
+    return _command(lambda console: rotate(settings, options.url, console, json=options.json))
+
+
+def _command(run: Callable[[Console], Coroutine[None, None, bool | None]]) -> int:
+    """The exit code of a command that prints: 1 with the reason in a line, or if it says that not all is well."""
     import structlog  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
 
-    from gateway.commands.dead_letters import Wish, run  # noqa: PLC0415
     from gateway.commands.errors import CommandError  # noqa: PLC0415
 
     # What a store advises when it is opened is for ``serve`` to say.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    wish = Wish(options.action, getattr(options, "id", ""), options.url, options.json)
     try:
-        asyncio.run(run(settings, wish, Console()))
+        return 1 if asyncio.run(run(Console())) is False else 0
     except CommandError as error:
         sys.stderr.write(f"turnkeeper: {error}\n")
         return 1
-    return 0

@@ -24,7 +24,7 @@ from gateway.admin.errors import FieldProblem, InvalidError
 from gateway.bot_settings import STORED_SECTIONS, Agent, StoredBot
 from gateway.config_file import KeyPath, named
 from gateway.secret import Sources, is_reference, place, resolve
-from gateway.secrets import SEALED, Keyring
+from gateway.secrets import SEALED, Keyring, UnreadableSecretError
 from gateway.settings_errors import explained
 
 M = TypeVar("M", bound=BaseModel)
@@ -138,6 +138,36 @@ def sealed(
     if problems:
         raise InvalidError(problems)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """``resealed`` and ``current`` count secrets; ``unreadable`` names their places."""
+
+    resealed: int
+    current: int
+    unreadable: tuple[str, ...]
+
+
+def resealed(kind: str, id: str, document: JsonObject, keyring: Keyring) -> tuple[JsonObject, Resealed]:
+    """The document with what an older key sealed sealed by the first."""
+    result: JsonObject = orjson.loads(orjson.dumps(document))
+    anew = current = 0
+    unreadable = []
+    for path in (BOTS if kind == BOTS.name else AGENTS).secret_paths(result):
+        written, owner = _at(result, path), place(f"{kind}/{id}", str(path[-1]))
+        if not isinstance(written, str) or not written.startswith(SEALED):
+            continue
+        if keyring.is_current(written):
+            current += 1
+            continue
+        try:
+            _put(result, path, keyring.seal(keyring.open(written, owner), owner))
+        except UnreadableSecretError:
+            unreadable.append(owner)
+        else:
+            anew += 1
+    return result, Resealed(anew, current, tuple(unreadable))
 
 
 def views(kind: Kind[M], id: str, document: JsonObject, sources: Sources) -> dict[str, SecretView]:

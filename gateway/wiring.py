@@ -7,14 +7,17 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import aiohttp
 from aiohttp import web
 from pydantic import SecretStr
 
 from channels.lark import LarkChannel, LarkCredentials
+from channels.lark import manifest as lark_manifest
 from channels.port import Channel, ChannelPolicy
 from channels.slack import SlackChannel, SlackCredentials
+from channels.slack import manifest as slack_manifest
 from conversation.actor import Actor
 from conversation.bot import Agent, Bot, Gates, Timeouts
 from conversation.busy import Limits as BotLimits
@@ -41,7 +44,9 @@ from gateway.admin.audit import Audit
 from gateway.admin.bots import Bots
 from gateway.admin.dead_letters import DeadLetters
 from gateway.admin.events import Events
+from gateway.admin.manifests import Manifest, NeedView
 from gateway.admin.privacy import PersonalData
+from gateway.admin.rotation import Rotation
 from gateway.admin.stored import Stored
 from gateway.admin.tokens import Tokens
 from gateway.api import make_api
@@ -149,8 +154,9 @@ def _administration(
     return Administration(
         attempts=Attempts(clock),
         tokens=Tokens(store.records, audit, clock, bootstrap=token),
-        bots=Bots(hosting, bots, public_url),
+        bots=Bots(hosting, bots, public_url, make_manifest),
         agents=Agents(hosting, agents),
+        rotation=Rotation(store.records, settings.keyring, audit),
         audit=audit,
         privacy=PersonalData(store.privacy, lambda: list(hosting.routes), audit),
         events=Events(store.events),
@@ -289,6 +295,32 @@ def _limits(bot: AnyBot, limits: Limits) -> BotLimits:
         queued=0 if bot.when_busy == "reject" else limits.max_queued,
         replies=bot.max_replies or 0,
         per_person=limits.max_replies_per_user,
+    )
+
+
+def make_manifest(
+    channel: Literal["slack", "lark"], id: str, region: Literal["feishu", "lark"], webhook_url: str
+) -> Manifest:
+    """For ``Bots``, and for a terminal."""
+    if channel == "slack":
+        written = slack_manifest.manifest(id, webhook_url)
+        return Manifest(
+            channel=channel,
+            webhook_url=webhook_url,
+            manifest=written,
+            create_url=slack_manifest.create_url(written),
+            scopes=tuple(map(NeedView.of, slack_manifest.SCOPES)),
+            events=tuple(map(NeedView.of, slack_manifest.EVENTS)),
+            console_url="https://api.slack.com/apps",
+        )
+    return Manifest(
+        channel=channel,
+        webhook_url=webhook_url,
+        manifest=None,
+        create_url=None,
+        scopes=tuple(map(NeedView.of, lark_manifest.SCOPES)),
+        events=tuple(map(NeedView.of, lark_manifest.EVENTS)),
+        console_url=lark_manifest.CONSOLES[region],
     )
 
 

@@ -57,7 +57,9 @@ class LarkChannel:
         self._bot = bot
         self._policy = policy
         self._verifier = None if credentials is None else Verifier(credentials)
-        self._credentials = credentials if credentials and credentials.app_id and credentials.app_secret else None
+        self._credentials = (
+            credentials if credentials and credentials.app_id and credentials.app_secret else None
+        )
         self._app_id = "" if credentials is None else credentials.app_id
         self._api = LarkApi(http, api_base_url, self._credentials, permits)
         self._outbound = LarkOutbound(self._api, stream=policy.stream)

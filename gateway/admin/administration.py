@@ -11,6 +11,7 @@ from gateway.admin.bots import Bots
 from gateway.admin.dead_letters import DeadLetters
 from gateway.admin.events import Events
 from gateway.admin.privacy import PersonalData
+from gateway.admin.rotation import Rotation
 from gateway.admin.tokens import Tokens
 
 
@@ -22,6 +23,7 @@ class Administration:
     tokens: Tokens
     bots: Bots
     agents: Agents
+    rotation: Rotation
     audit: Audit
     privacy: PersonalData
     events: Events

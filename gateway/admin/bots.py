@@ -10,6 +10,7 @@ from conversation.stores.records import Record
 from gateway import documents
 from gateway.admin.access import Permission, Principal
 from gateway.admin.errors import FieldProblem, InvalidError, UnknownError
+from gateway.admin.manifests import MakeManifest, Manifest
 from gateway.admin.stored import Stored
 from gateway.bot_settings import Allow, AnyBot, StoredBot
 from gateway.documents import JsonObject, SecretView, view_of
@@ -60,7 +61,10 @@ class BotView(BaseModel):
 class Bots:
     """``public_url`` is the gateway's address on the web, without a slash at its end; empty if it is not known."""
 
-    def __init__(self, hosting: Hosting, stored: Stored[StoredBot], public_url: str) -> None:
+    def __init__(
+        self, hosting: Hosting, stored: Stored[StoredBot], public_url: str, make_manifest: MakeManifest
+    ) -> None:
+        self._make_manifest = make_manifest
         self._hosting = hosting
         self._stored = stored
         self._public_url = public_url
@@ -101,6 +105,11 @@ class Bots:
         self._seen(who, id)
         who.check(Permission.CONFIGURE, id)
         await self._stored.remove(who, id, version)
+
+    async def manifest(self, who: Principal, id: str) -> Manifest:
+        """What to set at the platform; of a draft too. Raises UnknownError."""
+        bot = await self.get(who, id)
+        return self._make_manifest(bot.channel, id, bot.settings.region or "feishu", bot.webhook_url)
 
     def webhook_url(self, channel: str, id: str) -> str:
         return f"{self._public_url}/webhooks/{channel}/{id}"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from gateway.admin.administration import Administration
-from gateway.api import audit, dead_letters, events, privacy, tokens, whoami
+from gateway.api import audit, dead_letters, events, privacy, secrets, tokens, whoami
 from gateway.api.auth import require
 from gateway.api.endpoint import Subject
 from gateway.api.idempotency import Repetitions
@@ -32,6 +32,7 @@ def subjects(administration: Administration) -> Sequence[Subject]:
         tokens.subject(administration.tokens),
         audit.subject(administration.audit),
         privacy.subject(administration.privacy),
+        secrets.subject(administration.rotation),
     )
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
@@ -12,20 +11,19 @@ from typing import Literal, Protocol
 from rich.console import Console
 
 from conversation.busy import Limits
-from conversation.clock import SystemClock
 from conversation.messages import InboundMessage
-from conversation.stores.port import Admission, StoreUnavailableError, TurnStore
+from conversation.stores.port import Admission, Store, StoreUnavailableError, TurnStore
 from gateway.admin.access import Principal
 from gateway.admin.audit import Audit
 from gateway.admin.dead_letters import DeadLetters, Letter, Retried, Summary
 from gateway.admin.errors import AdminError
 from gateway.admin.paging import Page
-from gateway.api.client import ApiClient, ApiError, NoGatewayError, api_at, path
+from gateway.api.client import ApiClient, ApiError, NoGatewayError, path
+from gateway.commands.asking import asked
 from gateway.commands.errors import CommandError
-from gateway.commands.gateway_address import address_of, checked
 from gateway.commands.printing import harmless, print_facts, print_json, print_line, print_table, time
 from gateway.settings import Settings
-from gateway.wiring import limits_of_bots, make_store
+from gateway.wiring import limits_of_bots
 
 _COLUMNS = ("id", "at", "bot", "reason", "readable")
 
@@ -75,48 +73,11 @@ async def _fulfil(wish: Wish, letters: Letters) -> Result:
 
 
 async def _asked(settings: Settings, wish: Wish, act: Callable[[Letters], Awaitable[Result]]) -> Result:
-    token = settings.admin.token
-    address = wish.url or address_of(settings)
-    if wish.url is not None:
-        checked(wish.url)
-        if token is None:
-            raise CommandError("admin.token is not set; without, no gateway can be asked")
-    if token is None:
-        away = "admin.token is not set, so no gateway can be asked"
-    elif address is None:
-        away = "the gateway's port is not known (0); name its address with --url"
-    else:
-        try:
-            async with api_at(address, token.get_secret_value()) as api:
-                return await act(_OfTheApi(api))
-        except NoGatewayError as error:
-            if wish.url is not None:
-                raise
-            away = str(error)
-    async with _directly(settings, away) as letters:
-        return await act(letters)
-
-
-@asynccontextmanager
-async def _directly(settings: Settings, away: str) -> AsyncIterator[Letters]:
-    """On the store itself; ``away`` is why no gateway is asked."""
-    if settings.store.kind == "memory":
-        raise CommandError(f"{away}; what store.url memory: holds is in the gateway alone")
-    if settings.store.kind == "sqlite" and not settings.store.path.exists():
-        raise CommandError(
-            f"{away}; and there is no {settings.store.path}: is this the gateway's working directory?"
-        )
-    store = make_store(settings, SystemClock())
-    try:
-        await store.open()
-    except StoreUnavailableError as error:
-        remedy = "; while a gateway runs on it, set admin.token and restart that, or stop it"
-        raise CommandError(f"{away}; {error}{remedy if store.exclusive else ''}") from error
-    try:
+    async def of_the_store(store: Store) -> Result:
         admit, audit = partial(_admit, store.turns), Audit(store.audit)
-        yield _OfTheStore(DeadLetters(store.turns, admit, limits_of_bots(settings), audit))
-    finally:
-        await store.close()
+        return await act(_OfTheStore(DeadLetters(store.turns, admit, limits_of_bots(settings), audit)))
+
+    return await asked(settings, wish.url, lambda api: act(_OfTheApi(api)), of_the_store)
 
 
 class _OfTheApi:
