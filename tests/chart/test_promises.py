@@ -18,6 +18,7 @@ values_files = pytest.mark.parametrize("values", CI_VALUES, ids=[path.stem for p
 FULL = CHART / "ci" / "full-values.yaml"
 HPA = CHART / "ci" / "hpa-values.yaml"
 KEDA = CHART / "ci" / "keda-values.yaml"
+KEY = "made-up-secrets-key"
 BOTS = [
     {"id": "helpdesk", "channel": "slack", "agent": "default", "existingSecret": "helpdesk"},
     {"id": "assistant", "channel": "lark", "agent": "default", "existingSecret": "assistant"},
@@ -225,8 +226,8 @@ def test_nothing_is_generated(values: Path) -> None:
 
 def test_there_is_a_secret_of_the_chart_only_for_secrets_that_are_values() -> None:
     assert "Secret" not in rendered(WITH_BOTS).kinds()
-    own = rendered({"secretsKey": {"value": "made-up"}}).one("Secret")
-    assert own.stringData == {"secrets-key": "made-up"}
+    own = rendered({"secretsKey": {"value": KEY}}).one("Secret")
+    assert own.stringData == {"secrets-key": KEY}
 
 
 def test_a_change_of_configuration_or_secret_starts_new_pods() -> None:
@@ -234,10 +235,10 @@ def test_a_change_of_configuration_or_secret_starts_new_pods() -> None:
         annotations = rendered(values).one("Deployment").spec.template.metadata.annotations
         return str(annotations["checksum/config"]), str(annotations["checksum/secret"])
 
-    before = checksums({"secretsKey": {"value": "one"}})
-    assert checksums({"secretsKey": {"value": "one"}}) == before
-    other_config = checksums({"secretsKey": {"value": "one"}, "agents": [AGENT]})
-    other_secret = checksums({"secretsKey": {"value": "two"}})
+    before = checksums({"secretsKey": {"value": KEY}})
+    assert checksums({"secretsKey": {"value": KEY}}) == before
+    other_config = checksums({"secretsKey": {"value": KEY}, "agents": [AGENT]})
+    other_secret = checksums({"secretsKey": {"value": KEY[::-1]}})
     assert (other_config[0] != before[0], other_config[1] == before[1]) == (True, True)
     assert (other_secret[0] == before[0], other_secret[1] != before[1]) == (True, True)
 

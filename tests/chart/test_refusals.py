@@ -11,6 +11,8 @@ from tests.chart.tools import HELM, HelmVersion
 
 BOT = {"id": "helpdesk", "channel": "slack", "agent": "default"}
 
+KEY = "made-up-secrets-key"
+
 
 def with_bot(**keys: object) -> Values:
     return {**LEAST, "agents": [AGENT], "bots": [{**BOT, **keys}]}
@@ -93,11 +95,15 @@ REFUSED: Mapping[str, tuple[Values, str]] = {
     "a size in words": ({**LEAST, "persistence": {"size": "large"}}, "must be a quantity such as 8Gi"),
     # secrets
     "a secret twice": (
-        {"secretsKey": {"value": "x", "existingSecret": "keys"}},
+        {"secretsKey": {"value": KEY, "existingSecret": "keys"}},
         "secretsKey.value and secretsKey.existingSecret are both given; keep one",
     ),
+    "a short secrets key": (
+        {"secretsKey": {"value": f"{KEY},short"}},
+        "secretsKey.value has a key of fewer than 16 characters; make one with openssl rand -base64 32",
+    ),
     "a reference as value": (
-        {"secretsKey": {"value": "env:KEY"}},
+        {"secretsKey": {"value": "env:THE_KEY_OF_SECRETS"}},
         "secretsKey.value must be the secret itself",
     ),
     "a Secret's name": (
