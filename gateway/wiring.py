@@ -78,6 +78,7 @@ class Gateway:
     repairs: Repairs
     repetitions: Repetitions
     hosting: Hosting
+    administration: Administration | None
 
     async def background(self, started: asyncio.Event) -> None:
         """Everything that runs beside HTTP, until cancelled."""
@@ -126,7 +127,7 @@ async def build(
         app = make_app(webhooks, directory, None if apart else api)
         admin = make_admin_app(api) if apart and api is not None else None
         repairs = Repairs(hosting.bots, store.turns)
-        yield Gateway(app, admin, store, directory, notices, repairs, repetitions, hosting)
+        yield Gateway(app, admin, store, directory, notices, repairs, repetitions, hosting, administration)
 
 
 def _administration(

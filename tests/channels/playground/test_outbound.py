@@ -91,9 +91,7 @@ def test_an_answer_grows_about_five_times_a_second_and_ends_complete() -> None:
     assert records.shown == ["".join(words)]
     assert not records.growing
     times = [at for at, _ in records.history]
-    assert all(
-        later - earlier >= INTERVAL - 0.01 for earlier, later in pairwise(times[1:-1])
-    )
+    assert all(later - earlier >= INTERVAL - 0.01 for earlier, later in pairwise(times[1:-1]))
     assert len(times) == pytest.approx(2 / INTERVAL, abs=3)
 
 
