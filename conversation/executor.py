@@ -23,6 +23,7 @@ import structlog
 from conversation import context
 from conversation.bot import Agent, Bot
 from conversation.clock import Clock
+from conversation.in_flight import InFlight
 from conversation.outbound import (
     DeliveryDelayedError,
     DeliveryError,
@@ -74,7 +75,8 @@ class Ended:
 class Executor:
     """Runs turns of any bot in ``bots``; keeps nothing between two turns.
 
-    ``agents`` are those that a conversation may be bound to. Both are read anew for every turn.
+    ``agents`` are those that a conversation may be bound to. Both are read anew for every turn. ``in_flight`` shows
+    the answers that are being written.
     """
 
     def __init__(
@@ -84,12 +86,14 @@ class Executor:
         turns: TurnStore,
         transcripts: Transcripts,
         clock: Clock,
+        in_flight: InFlight | None = None,
     ) -> None:
         self._bots = bots
         self._agents = agents
         self._turns = turns
         self._transcripts = transcripts
         self._clock = clock
+        self._in_flight = in_flight or InFlight()
 
     async def run(self, claim: Claim, stop: Stop) -> Ended:
         """Answer the claim's turn visibly and return how it ended, not yet completed in the store.
@@ -110,9 +114,13 @@ class Executor:
         if turn.message.command is not None:
             return Ended(_obeyed(turn))
         relay = Relay(bot.outbound, claim, checkpoint, self._clock)
+        begun_at = self._clock.now()
         try:
-            final = turn.delivery.final or await self._decide(bot, claim, relay, stop)
-            await relay.settle(final)
+            with self._in_flight.showing(
+                claim.key, turn.id, lambda: relay.answer, begun_at, kept=bot.keep_texts
+            ):
+                final = turn.delivery.final or await self._decide(bot, claim, relay, stop)
+                await relay.settle(final)
         except DeliveryStoppedError:
             # The platform tells of the same wish: heard after this turn it would end the next one.
             await stop.told(within=STOP_HEARD_WITHIN)

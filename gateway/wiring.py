@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from channels.lark import LarkChannel, LarkCredentials
 from channels.lark import manifest as lark_manifest
+from channels.playground import PlaygroundOutbound
 from channels.port import Channel, ChannelPolicy
 from channels.slack import SlackChannel, SlackCredentials
 from channels.slack import manifest as slack_manifest
@@ -26,6 +27,7 @@ from conversation.directory import Directory
 from conversation.executor import Executor
 from conversation.messages import InboundMessage
 from conversation.notices import Notices
+from conversation.outbound import Outbound
 from conversation.providers.echo import EchoProvider
 from conversation.providers.openai import OpenAIProvider
 from conversation.providers.port import Provider
@@ -37,6 +39,7 @@ from conversation.stores.retention import Retention
 from conversation.stores.sqlite import SqliteStore
 from gateway import bot_settings as configured
 from gateway import documents
+from gateway.admin.access import playground_bot, selftest_bot
 from gateway.admin.administration import Administration
 from gateway.admin.agents import Agents
 from gateway.admin.attempts import Attempts
@@ -111,7 +114,13 @@ async def build(
         provisioned = Provisioned(
             {agent.id: agent for agent in settings.agents}, {bot.id: bot for bot in settings.bots}
         )
-        maker = Maker(settings.limits, models, platforms, store.permits)
+        maker = Maker(
+            settings.limits,
+            models,
+            platforms,
+            store.permits,
+            lambda bot: PlaygroundOutbound(bot, store.records, clock),
+        )
         hosting = Hosting(provisioned, store.records, sources, maker)
         resources.push_async_callback(hosting.close)
         await hosting.start()
@@ -208,7 +217,10 @@ class Maker:
         models: aiohttp.ClientSession,
         platforms: aiohttp.ClientSession,
         permits: Permits | None,
+        playground: Callable[[str], Outbound] | None = None,
     ) -> None:
+        """``playground`` gives the outbound of a hidden bot; without it there are none."""
+        self._playground = playground
         self._limits = limits
         self._models = models
         self._platforms = platforms
@@ -267,11 +279,18 @@ class Maker:
             keep_texts=not settings.no_store,
         )
 
-    def beside_agent(self, agent: Agent) -> Bot | None:  # noqa: ARG002 - until there is a playground
-        return None
+    def beside_agent(self, agent: Agent) -> Bot | None:
+        return self._hidden(playground_bot(agent.id), agent, keep_texts=True)
 
-    def beside_bot(self, bot: Bot) -> Bot | None:  # noqa: ARG002 - until there is a playground
-        return None
+    def beside_bot(self, bot: Bot) -> Bot | None:
+        """Whoever tests it is let in, also while it is switched off, and nothing of the test is remembered."""
+        return self._hidden(selftest_bot(bot.id), bot.agent, keep_texts=False)
+
+    def _hidden(self, id: str, agent: Agent, *, keep_texts: bool) -> Bot | None:
+        if self._playground is None:
+            return None
+        limits = BotLimits(queued=self._limits.max_queued, per_person=self._limits.max_replies_per_user)
+        return Bot(id, agent, self._playground(id), limits=limits, keep_texts=keep_texts)
 
     def _provider(self, agent: AgentSettings) -> Provider:
         if agent.provider == "echo":

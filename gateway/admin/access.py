@@ -77,6 +77,16 @@ class Principal:
             )
 
 
+def playground_bot(agent: str) -> str:
+    """The hidden bot by which an agent is talked to in the playground."""
+    return f"playground~{agent}"
+
+
+def selftest_bot(bot: str) -> str:
+    """The hidden bot by which a bot is tested."""
+    return f"selftest~{bot}"
+
+
 def beside(bot: str) -> str:
     """The bot that a hidden one was made for (``selftest~helpdesk``); of others, itself. No slug holds a tilde."""
     kind, _, of = bot.partition("~")
