@@ -160,7 +160,8 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A turn that could not be answered; a person was told so, or could not be reached. ``id`` is the turn's.
+    """A turn that could not be answered; a person was told so, or could not be reached. ``id`` is the turn's, and
+    ``person`` (as InboundMessage.person) whom it was to answer.
 
     ``messages`` is empty where the stored record is damaged or was written by a later version, or where its bot keeps
     no texts.
@@ -168,6 +169,7 @@ class DeadLetter:
 
     id: str
     key: ConversationKey
+    person: str
     messages: tuple[InboundMessage, ...]
     reason: Reason
     at: float

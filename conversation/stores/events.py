@@ -7,6 +7,9 @@ from typing import Literal, Protocol
 
 from conversation.keys import ConversationKey
 
+EVENTS_KEPT = 100_000
+"""Events that memory, and a partition of Redis, hold at most; older ones are forgotten."""
+
 EventKind = Literal[
     "message.admitted",
     "message.merged",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 from conversation.keys import ConversationKey
-from conversation.messages import Address, InboundMessage, Sender
-from conversation.turn import Final, Outcome
+from conversation.messages import Address, Command, InboundMessage, Sender
+from conversation.turn import Final, Outcome, Reason
 
 SAID_AT = 1_800_000_000.0
 """When every message was sent."""
@@ -42,5 +45,24 @@ def message(
     )
 
 
+def command(
+    kind: Literal["bind", "clear", "end"],
+    agent: str = "",
+    *,
+    chat: str = "C1",
+    bot: str = "helpdesk",
+    user: str = "U1",
+    number: int = 1,
+) -> InboundMessage:
+    """What the API, or a person, does to a conversation instead of asking."""
+    named = message("", chat=chat, bot=bot, user=user, identity=f"{chat}/{kind} {number}")
+    return replace(named, origin="api", command=Command(kind, agent))
+
+
 def answered(text: str) -> Final:
     return Final((text,), text, Outcome("answered"))
+
+
+OBEYED = Final((), "", Outcome("obeyed"))
+
+DEAD = Final((), "", Outcome("dead", Reason.DELIVERY_FAILED))

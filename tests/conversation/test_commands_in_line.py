@@ -11,18 +11,12 @@ import pytest
 
 from conversation.bot import Agent, Gates
 from conversation.busy import WhenBusy
-from conversation.messages import Command, InboundMessage
 from conversation.providers.port import Entry
 from conversation.turn import Reason
 from tests import virtual_time
 from tests.conversation.fake_platform import FakeModel, in_turn, says
 from tests.conversation.house import House
-from tests.conversation.made_up import key, message
-
-
-def command(kind: Literal["bind", "clear", "end"], agent: str = "", *, number: int = 1) -> InboundMessage:
-    named = message("", identity=f"command {kind} {number}")
-    return replace(named, origin="api", command=Command(kind, agent))
+from tests.conversation.made_up import command, key, message
 
 
 def tell(house: House, story: Callable[[], Awaitable[object]]) -> None:

@@ -44,7 +44,7 @@ def lose_session(store: MemoryStore) -> None:
     turns = store.turns
     for conversation in turns.conversations.values():
         if conversation.owner is not None:
-            turns._sessions[conversation.owner].expires_at = 0.0
+            turns._sessions.known(conversation.owner).expires_at = 0.0
 
 
 def test_an_edit_that_arrives_after_the_final_text_is_written_over() -> None:

@@ -10,18 +10,22 @@ import structlog
 from conversation.clock import Clock
 from conversation.stores.port import StoreUnavailableError
 from conversation.stores.redis.address import MalformedAddressError, parse
+from conversation.stores.redis.audit import RedisAudit
 from conversation.stores.redis.batching import Batching
 from conversation.stores.redis.cluster import ClusterConnection
 from conversation.stores.redis.connection import Connection, Login, ServerConnection
+from conversation.stores.redis.conversations import RedisConversations
 from conversation.stores.redis.errors import FAILURES
+from conversation.stores.redis.events import RedisEvents
 from conversation.stores.redis.house import House
 from conversation.stores.redis.library import Library
-from conversation.stores.redis.looking import RedisAudit, RedisConversations, RedisPrivacy
 from conversation.stores.redis.partitions import Partitions
 from conversation.stores.redis.permits import RedisPermits
+from conversation.stores.redis.privacy import RedisPrivacy
+from conversation.stores.redis.records import RedisRecords
 from conversation.stores.redis.refusals import needed, refusal
-from conversation.stores.redis.side import RedisEvents, RedisRecords, RedisTranscripts
 from conversation.stores.redis.startup import prepare
+from conversation.stores.redis.transcripts import RedisTranscripts
 from conversation.stores.redis.turns import RedisTurns
 from conversation.stores.redis.wakeups import Wakeups
 from conversation.stores.retention import Retention
@@ -75,7 +79,7 @@ class RedisStore:
         self.records = RedisRecords(self._batching, self._house)
         self.conversations = RedisConversations(self._batching, self._house, clock)
         self.audit = RedisAudit(self._batching, self._house, clock)
-        self.privacy = RedisPrivacy(self._batching, self._house, self.turns)
+        self.privacy = RedisPrivacy(self._batching, self._house)
         self.permits = RedisPermits(self._batching, house, clock)
         self.wakeups = Wakeups(self._connection, [house.tag(number) for number in range(partitions)])
 

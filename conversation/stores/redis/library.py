@@ -10,13 +10,15 @@ import hashlib
 from pathlib import Path
 
 from conversation.outbound import SEND_TIMEOUT
+from conversation.stores.conversations import LISTED_FOR
+from conversation.stores.events import EVENTS_KEPT
 from conversation.stores.port import GRACE, LEASE, OUTAGE, REPAIR_AGAIN, REPAIRABLE_FOR, SEEN_FOR
-from conversation.stores.reference import EVENTS_KEPT
 
 _NUMBERS = {
     "LEASE": LEASE,
     "SEEN_FOR": SEEN_FOR,
     "EVENTS_KEPT": EVENTS_KEPT,
+    "LISTED_FOR": LISTED_FOR,
     "OUTAGE": OUTAGE,
     "GRACE": GRACE,
     "REPAIR_AGAIN": REPAIR_AGAIN,
@@ -30,6 +32,7 @@ _FILES = (
     "line",
     "sessions",
     "admission",
+    "transcripts",
     "turns",
     "forgetting",
     "timers",
@@ -37,6 +40,7 @@ _FILES = (
     "house",
     "records",
     "looking",
+    "audit",
     "permits",
 )
 """In ``functions/``, in the order in which each may use what stands before it."""

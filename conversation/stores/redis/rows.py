@@ -34,17 +34,17 @@ def claim(row: Sequence[bytes], session: str) -> Claim:
     return Claim(parsed, turn, int(epoch), session, sent_at, agent.decode())
 
 
-def queue(
+def turns(
     key: ConversationKey,
     attempt: bytes,
     crashes: bytes,
     failures: bytes,
     delivery: bytes,
-    turns: Sequence[bytes],
+    queued: Sequence[bytes],
 ) -> tuple[Turn, ...]:
     """Turns as they stand in the queue; what is counted belongs to the head."""
     found = []
-    for place, turn in enumerate(turns):
+    for place, turn in enumerate(queued):
         turn_id, admitted_at, refusal, record = _turn(turn)
         counted = (int(attempt), int(crashes), int(failures), delivery) if place == 0 else (0, 0, 0, None)
         found.append(read_turn(key, turn_id, record, admitted_at, refusal, *counted))
@@ -71,11 +71,6 @@ def said(element: bytes) -> Said:
     return Said(turn_id, person, float(at), question, answer)
 
 
-def messages_of(turn: bytes, person: str) -> int:
-    """How many messages of this person a turn in the queue has."""
-    return sum(message.person == person for message in readable(_turn(turn)[3]))
-
-
 def stopped(row: Sequence[bytes] | None = None) -> Stopped | None:
     if row is None:
         return None
@@ -91,8 +86,9 @@ def repair(row: Sequence[bytes]) -> Repair | None:
 
 def dead_letter(row: bytes) -> DeadLetter:
     facts, _, record = row.partition(b"\n")
-    turn_id, key, reason, at = facts.decode().split(" ")
-    return DeadLetter(turn_id, ConversationKey.parse(key), readable(record), known_reason(reason), float(at))
+    turn_id, key, reason, at, person = facts.decode().split(" ")
+    parsed = ConversationKey.parse(key)
+    return DeadLetter(turn_id, parsed, person, readable(record), known_reason(reason), float(at))
 
 
 def _turn(head: bytes) -> tuple[str, float, str, bytes]:

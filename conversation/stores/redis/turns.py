@@ -7,7 +7,6 @@ served in turn. Sessions, timers and hand-over are each partition's own business
 from __future__ import annotations
 
 import asyncio
-import math
 import secrets
 from collections.abc import Collection
 from typing import Any
@@ -200,10 +199,9 @@ class RedisTurns:
                 reason or final.outcome.kind,
                 reason if final.outcome.kind == "dead" else "",
                 "" if repair_after is None else repr(repair_after),
+                "1" if keep_texts else "",
                 command.kind if command else "",
                 command.agent if command else "",
-                "1" if keep_texts else "",
-                math.ceil(self._retention.transcripts),
                 durable=True,
             )
         )

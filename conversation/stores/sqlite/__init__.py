@@ -10,8 +10,10 @@ from conversation.clock import Clock
 from conversation.stores.retention import Retention
 from conversation.stores.sqlite.audit import SqliteAudit
 from conversation.stores.sqlite.conversations import SqliteConversations
+from conversation.stores.sqlite.events import SqliteEvents
 from conversation.stores.sqlite.privacy import SqlitePrivacy
-from conversation.stores.sqlite.side import SqliteEvents, SqliteRecords, SqliteTranscripts
+from conversation.stores.sqlite.records import SqliteRecords
+from conversation.stores.sqlite.transcripts import SqliteTranscripts
 from conversation.stores.sqlite.turns import SqliteTurns
 from conversation.stores.sqlite.writer import COMMIT_EVERY, Writer
 

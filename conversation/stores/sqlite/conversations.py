@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 
 from conversation.clock import Clock
@@ -23,21 +24,23 @@ class SqliteConversations:
         self, bot: str, *, before: tuple[float, str] | None = None, limit: int
     ) -> tuple[ConversationState, ...]:
         since = self._clock.now() - LISTED_FOR
-        at, key = before or (self._clock.now() + LISTED_FOR, "")
+        at, key = before or (math.inf, "")
 
         def step(db: sqlite3.Connection) -> tuple[ConversationState, ...]:
             found = db.execute(
-                f"{_STATE} WHERE bot = (SELECT id FROM bot WHERE name = ?) AND active_at > ?"
-                " AND (active_at, key) < (?, ?) ORDER BY active_at DESC, key DESC LIMIT ?",
-                (bot, since, at, key, limit),
+                f"{_STATE} WHERE bot = (SELECT id FROM bot WHERE name = ?1) AND active_at > ?2 AND active_at <= ?4"
+                " AND (active_at < ?4 OR key < ?5) ORDER BY active_at DESC, key DESC LIMIT ?3",
+                (bot, since, limit, at, key),
             )
             return tuple(_state(*row) for row in found)
 
         return await self._writer.run(step)
 
     async def find(self, key: ConversationKey) -> ConversationState | None:
+        since = self._clock.now() - LISTED_FOR
+
         def step(db: sqlite3.Connection) -> ConversationState | None:
-            row = db.execute(f"{_STATE} WHERE key = ?", (str(key),)).fetchone()
+            row = db.execute(f"{_STATE} WHERE key = ? AND active_at > ?", (str(key), since)).fetchone()
             return _state(*row) if row else None
 
         return await self._writer.run(step)

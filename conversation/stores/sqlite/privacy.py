@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 
 from conversation.keys import ConversationKey
-from conversation.stored import known_reason, readable
 from conversation.stores.privacy import Erased, Kept
+from conversation.stores.sqlite import dead_letters, transcripts
 from conversation.stores.sqlite.writer import Writer
 from conversation.stores.transcripts import Said
-from conversation.turn import DeadLetter
-
-_OF_BOT = "bot = (SELECT id FROM bot WHERE name = ?)"
 
 
 class SqlitePrivacy:
@@ -22,50 +20,45 @@ class SqlitePrivacy:
         def step(db: sqlite3.Connection) -> Kept:
             said = db.execute(
                 "SELECT key, turn, said.person, at, question, answer FROM said"
-                f" JOIN conversation ON conversation.id = said.conversation WHERE said.person = ? AND {_OF_BOT}"
-                " ORDER BY at",
+                " JOIN conversation ON conversation.id = said.conversation JOIN bot ON bot.id = conversation.bot"
+                " WHERE said.person = ? AND bot.name = ? ORDER BY at, key, seq",
                 (person, bot),
             ).fetchall()
             return Kept(
                 tuple((ConversationKey.parse(key), Said(*one)) for key, *one in said),
-                tuple(_letters(db, person, bot)),
+                dead_letters.kept_of(db, person, bot),
                 _waiting(db, person, bot),
             )
 
         return await self._writer.run(step)
 
     async def erase(self, person: str, bot: str) -> Erased:
-        def step(db: sqlite3.Connection) -> Erased:
-            said = db.execute(
-                "DELETE FROM said WHERE person = ?"
-                f" AND conversation IN (SELECT id FROM conversation WHERE {_OF_BOT})",
+        """A step for each conversation: nobody waits for a person with thousands of them."""
+
+        def begin(db: sqlite3.Connection) -> tuple[list[tuple[int]], int]:
+            conversations = db.execute(
+                "SELECT DISTINCT conversation FROM said JOIN conversation ON conversation.id = said.conversation"
+                " JOIN bot ON bot.id = conversation.bot WHERE said.person = ? AND bot.name = ?",
                 (person, bot),
-            ).rowcount
-            letters = _letters(db, person, bot)
+            ).fetchall()
+            letters = dead_letters.kept_of(db, person, bot)
             for letter in letters:
-                db.execute("DELETE FROM dead_letter WHERE turn = ?", (letter.id,))
-            return Erased(said, len(letters), _waiting(db, person, bot))
+                dead_letters.drop(db, letter.id)
+            return conversations, len(letters)
 
-        return await self._writer.run(step)
-
-
-def _letters(db: sqlite3.Connection, person: str, bot: str) -> list[DeadLetter]:
-    found = db.execute(
-        "SELECT turn, key, message, reason, at FROM dead_letter"
-        f" JOIN conversation ON conversation.id = dead_letter.conversation WHERE {_OF_BOT} ORDER BY dead_letter.id",
-        (bot,),
-    ).fetchall()
-    letters = [
-        DeadLetter(turn, ConversationKey.parse(key), readable(record), known_reason(reason), at)
-        for turn, key, record, reason, at in found
-    ]
-    return [one for one in letters if any(message.person == person for message in one.messages)]
+        conversations, letters = await self._writer.run(begin)
+        said = 0
+        for (conversation,) in conversations:
+            said += await self._writer.run(
+                partial(transcripts.erase, conversation=conversation, person=person)
+            )
+        return Erased(said, letters, await self._writer.run(lambda db: _waiting(db, person, bot)))
 
 
 def _waiting(db: sqlite3.Connection, person: str, bot: str) -> int:
     (messages,) = db.execute(
         "SELECT coalesce(sum(messages), 0) FROM turn JOIN conversation ON conversation.id = turn.conversation"
-        f" WHERE turn.person = ? AND {_OF_BOT}",
+        " JOIN bot ON bot.id = conversation.bot WHERE turn.person = ? AND bot.name = ?",
         (person, bot),
     ).fetchone()
     return int(messages)

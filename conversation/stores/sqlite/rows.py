@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from conversation.keys import ConversationKey
 from conversation.messages import Command
-from conversation.stored import has_final, read_turn, readable
+from conversation.stored import read_turn
 from conversation.stores.events import EventKind
-from conversation.stores.port import SEEN_FOR, ClaimLostError, SessionLostError, Stopped
-from conversation.stores.sqlite import line
-from conversation.turn import Claim, Reason, Turn
+from conversation.stores.port import SEEN_FOR, ClaimLostError, SessionLostError
+from conversation.stores.sqlite import events, line, transcripts
+from conversation.turn import Claim, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +53,14 @@ def first_sight(db: sqlite3.Connection, turn_id: str, now: float, conversation: 
     )
 
 
-def conversation(db: sqlite3.Connection, key: str, bot: int, now: float) -> Conversation:
+def conversation(db: sqlite3.Connection, key: str, bot: int) -> Conversation:
     """Created if it is new."""
     row = db.execute(
         "SELECT id, queued, next_seq, told_full FROM conversation WHERE key = ?", (key,)
     ).fetchone()
     if row is not None:
         return Conversation(*row)
-    created = db.execute(
-        "INSERT INTO conversation (key, bot, active_at) VALUES (?, ?, ?)", (key, bot, now)
-    ).lastrowid
+    created = db.execute("INSERT INTO conversation (key, bot) VALUES (?, ?)", (key, bot)).lastrowid
     assert created is not None
     return Conversation(created, 0, 1, told_full=False)
 
@@ -117,7 +115,7 @@ def take(db: sqlite3.Connection, conversation: int, seq: int, turn_id: str, sess
         "UPDATE turn SET attempt = attempt + 1 WHERE conversation = ? AND seq = ?", (conversation, seq)
     )
     line.serve(db, conversation)
-    log(db, now, "turn.claimed", conversation, turn_id)
+    events.log(db, now, "turn.claimed", conversation, turn_id)
     return int(epoch)
 
 
@@ -140,15 +138,6 @@ def turns(db: sqlite3.Connection, conversation: int, key: ConversationKey, limit
     return tuple(read_turn(key, *row) for row in found)
 
 
-def bury(
-    db: sqlite3.Connection, conversation: int, turn_id: str, record: bytes, reason: str, now: float
-) -> None:
-    db.execute(
-        "INSERT INTO dead_letter (turn, conversation, message, reason, at) VALUES (?, ?, ?, ?, ?)",
-        (turn_id, conversation, record, reason, now),
-    )
-
-
 def let_go(db: sqlite3.Connection, conversation: int) -> None:
     """Nobody runs the head turn any more."""
     (person,) = db.execute(
@@ -163,7 +152,7 @@ def put_back(db: sqlite3.Connection, conversation: int, event: EventKind, now: f
     (turn_id,) = db.execute(
         "SELECT id FROM turn WHERE conversation = ? ORDER BY seq LIMIT 1", (conversation,)
     ).fetchone()
-    log(db, now, event, conversation, turn_id)
+    events.log(db, now, event, conversation, turn_id)
 
 
 def reap(db: sqlite3.Connection, session: int, last_send_at: float, now: float) -> int:
@@ -181,98 +170,9 @@ def reap(db: sqlite3.Connection, session: int, last_send_at: float, now: float) 
     return len(held)
 
 
-def head(db: sqlite3.Connection, conversation: int) -> tuple[int, int] | None:
-    """(seq, attempt) of the head turn."""
-    row: tuple[int, int] | None = db.execute(
-        "SELECT seq, attempt FROM turn WHERE conversation = ? ORDER BY seq LIMIT 1", (conversation,)
-    ).fetchone()
-    return row
-
-
-def sent_at(db: sqlite3.Connection, conversation: int, seq: int) -> float:
-    """Of a turn's newest message; 0 where that cannot be read."""
-    (record,) = db.execute(
-        "SELECT message FROM turn WHERE conversation = ? AND seq = ?", (conversation, seq)
-    ).fetchone()
-    messages = readable(record)
-    return messages[-1].sent_at if messages else 0.0
-
-
-def stop(db: sqlite3.Connection, conversation: int, seq: int, reason: Reason, now: float) -> Stopped | None:
-    """Refuse a turn, unless it is refused already or its final text is stored."""
-    turn_id, refusal, delivery = db.execute(
-        "SELECT id, refusal, delivery FROM turn WHERE conversation = ? AND seq = ?", (conversation, seq)
-    ).fetchone()
-    if refusal is not None or (delivery and has_final(delivery)):
-        return None
-    db.execute("UPDATE turn SET refusal = ? WHERE conversation = ? AND seq = ?", (reason, conversation, seq))
-    key, epoch, owner, first = db.execute(
-        "SELECT key, epoch, owner, (SELECT min(seq) FROM turn WHERE conversation = ?1)"
-        " FROM conversation WHERE id = ?1",
-        (conversation,),
-    ).fetchone()
-    running = owner is not None and seq == first
-    if running:
-        db.execute("UPDATE conversation SET stopped = 1 WHERE id = ?", (conversation,))
-    log(db, now, "turn.stopped", conversation, turn_id, reason)
-    return Stopped(ConversationKey.parse(key), epoch, str(owner) if running else "", reason)
-
-
-def interrupt(db: sqlite3.Connection, conversation: int, now: float) -> Stopped | None:
-    """Stop the head turn if it has begun."""
-    found = head(db, conversation)
-    return stop(db, conversation, found[0], Reason.SUPERSEDED, now) if found and found[1] else None
-
-
-def merge(db: sqlite3.Connection, conversation: int, person: str, record: bytes, most: int) -> str | None:
-    """Let a message join the last turn of its conversation; that turn's id, None if it may not."""
-    row = db.execute(
-        "UPDATE turn SET message = CAST(message || x'0a' || ?1 AS BLOB), messages = messages + 1"
-        " WHERE conversation = ?2"
-        " AND seq = (SELECT max(seq) FROM turn WHERE conversation = ?2)"
-        " AND attempt = 0 AND refusal IS NULL AND joinable AND person = ?3 AND messages < ?4 RETURNING id",
-        (record, conversation, person, most),
-    ).fetchone()
-    return row[0] if row else None
-
-
-def drop_message(
-    db: sqlite3.Connection, conversation: int, seq: int, turn_id: str, others: bytes, now: float
-) -> Stopped:
-    """Leave one message out of a turn that has not begun."""
-    db.execute(
-        "UPDATE turn SET message = ?, messages = messages - 1 WHERE conversation = ? AND seq = ?",
-        (others, conversation, seq),
-    )
-    log(db, now, "message.taken_back", conversation, turn_id)
-    key, epoch = db.execute("SELECT key, epoch FROM conversation WHERE id = ?", (conversation,)).fetchone()
-    return Stopped(ConversationKey.parse(key), epoch, "", Reason.TAKEN_BACK)
-
-
-def append_said(
-    db: sqlite3.Connection, conversation: int, turn: Turn, answer: str, keep_turns: int, now: float
-) -> None:
-    (seq,) = db.execute(
-        "SELECT coalesce(max(seq), 0) + 1 FROM said WHERE conversation = ?", (conversation,)
-    ).fetchone()
-    db.execute(
-        "INSERT INTO said VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (conversation, seq, turn.id, turn.message.person, now, turn.question, answer),
-    )
-    db.execute("DELETE FROM said WHERE conversation = ? AND seq <= ?", (conversation, seq - keep_turns))
-
-
 def obey(db: sqlite3.Connection, conversation: int, command: Command) -> None:
     if command.kind != "clear":
-        db.execute("UPDATE conversation SET agent = ? WHERE id = ?", (command.agent, conversation))
+        agent = command.agent if command.kind == "bind" else ""
+        db.execute("UPDATE conversation SET agent = ? WHERE id = ?", (agent, conversation))
     if command.kind != "bind":
-        db.execute("DELETE FROM said WHERE conversation = ?", (conversation,))
-
-
-def log(
-    db: sqlite3.Connection, now: float, kind: EventKind, conversation: int, turn_id: str, detail: str = ""
-) -> None:
-    db.execute(
-        "INSERT INTO event (at, kind, conversation, turn, detail) VALUES (?, ?, ?, ?, ?)",
-        (now, kind, conversation, turn_id, detail),
-    )
+        transcripts.clear(db, conversation)

@@ -34,7 +34,7 @@ CREATE TABLE conversation (
     parked           INTEGER NOT NULL DEFAULT 0,
     due_at           REAL,
     last_send_at     REAL,
-    active_at        REAL NOT NULL,
+    active_at        REAL NOT NULL DEFAULT 0,
     agent            TEXT NOT NULL DEFAULT '',
     told_full        INTEGER NOT NULL DEFAULT 0,
     stopped          INTEGER NOT NULL DEFAULT 0,
@@ -45,10 +45,10 @@ CREATE INDEX conversation_parked ON conversation (person, ready_order) WHERE par
 CREATE INDEX conversation_due ON conversation (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX conversation_owner ON conversation (owner) WHERE owner IS NOT NULL;
 CREATE INDEX conversation_person ON conversation (person) WHERE owner IS NOT NULL;
-CREATE INDEX conversation_active ON conversation (bot, active_at, key);
+CREATE INDEX conversation_active ON conversation (bot, active_at);
 
--- The head of a conversation's queue is its turn with the smallest seq. message holds a line for each message; none
--- may join a turn that is not joinable, such as a command.
+-- The head of a conversation's queue is its turn with the smallest seq. message holds a line for each message,
+-- and of a command the only one.
 CREATE TABLE turn (
     conversation  INTEGER NOT NULL,
     seq           INTEGER NOT NULL,
@@ -56,7 +56,7 @@ CREATE TABLE turn (
     person        TEXT NOT NULL,
     message       BLOB NOT NULL,
     messages      INTEGER NOT NULL DEFAULT 1,
-    joinable      INTEGER NOT NULL,
+    command       INTEGER NOT NULL DEFAULT 0,
     admitted_at   REAL NOT NULL,
     refusal       TEXT,
     attempt       INTEGER NOT NULL DEFAULT 0,
@@ -74,6 +74,7 @@ CREATE TABLE seen (
 ) WITHOUT ROWID;
 CREATE INDEX seen_at ON seen (at);
 
+-- A conversation's seqs have no gaps.
 CREATE TABLE said (
     conversation  INTEGER NOT NULL,
     seq           INTEGER NOT NULL,
@@ -102,10 +103,12 @@ CREATE TABLE dead_letter (
     id            INTEGER PRIMARY KEY,
     turn          TEXT NOT NULL,
     conversation  INTEGER NOT NULL,
+    person        TEXT NOT NULL,
     message       BLOB NOT NULL,
     reason        TEXT NOT NULL,
     at            REAL NOT NULL
 );
+CREATE INDEX dead_letter_conversation ON dead_letter (conversation);
 
 -- Completed turns that can be repaired. strays holds a ref on each line.
 CREATE TABLE repair (

@@ -14,7 +14,7 @@ from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
 from conversation.outbound import SEND_TIMEOUT
-from conversation.stored import known_reason, readable, stored_delivery, without_message, write_messages
+from conversation.stored import known_reason, stored_delivery, write_messages
 from conversation.stores.port import (
     GRACE,
     LEASE,
@@ -27,9 +27,18 @@ from conversation.stores.port import (
     Stopped,
 )
 from conversation.stores.retention import Retention
-from conversation.stores.sqlite import forget, line, repairs, rows
+from conversation.stores.sqlite import (
+    dead_letters,
+    events,
+    forgetting,
+    line,
+    repairs,
+    rows,
+    stopping,
+    transcripts,
+)
 from conversation.stores.sqlite.writer import Writer
-from conversation.turn import Claim, DeadLetter, Delivery, Final, Reason, Repair, Turn
+from conversation.turn import Claim, DeadLetter, Delivery, Final, Outcome, Reason, Repair, Turn
 
 
 class SqliteTurns:
@@ -40,7 +49,7 @@ class SqliteTurns:
         # Not in the file, which would be written each second: the only process that ticks is this one.
         self._ticked_at: float | None = None
         self._grace_until = 0.0
-        self._swept_at = 0.0
+        self._looked_at = 0
 
     async def open_session(self) -> str:
         def step(db: sqlite3.Connection) -> str:
@@ -110,34 +119,35 @@ class SqliteTurns:
             message.person,
             write_messages((message,)),
         )
-        joinable = message.command is None
+        is_command = message.command is not None
 
         def step(db: sqlite3.Connection) -> Admission:
             now = self._clock.now()
             bot = line.bot(db, message.key.bot, limits)
-            conversation = rows.conversation(db, key, bot, now)
+            conversation = rows.conversation(db, key, bot)
             if not rows.first_sight(db, turn_id, now, conversation.id):
                 return Admission("duplicate")
+            joins = when_busy != "queue" and refusal is None and not is_command
             joined = stopped = None
-            if conversation.queued and when_busy != "queue" and refusal is None and joinable:
-                joined = rows.merge(db, conversation.id, person, record, limits.queued)
+            if conversation.queued and joins:
+                joined = stopping.merge(db, conversation.id, person, record, limits.queued)
             if joined is not None:
-                rows.log(db, now, "message.merged", conversation.id, turn_id, joined)
+                events.log(db, now, "message.merged", conversation.id, turn_id, joined)
             elif conversation.queued > limits.queued:
                 db.execute("UPDATE conversation SET told_full = 1 WHERE id = ?", (conversation.id,))
-                rows.log(db, now, "message.refused", conversation.id, turn_id, Reason.QUEUE_FULL)
+                events.log(db, now, "message.refused", conversation.id, turn_id, Reason.QUEUE_FULL)
                 return Admission("queue_full", notice_due=not conversation.told_full)
-            if when_busy == "interrupt" and refusal is None and joinable:
-                stopped = rows.interrupt(db, conversation.id, now)
+            if when_busy == "interrupt" and joins:
+                stopped = stopping.interrupt(db, conversation.id, now)
             if joined is not None:
                 db.execute("UPDATE conversation SET active_at = ? WHERE id = ?", (now, conversation.id))
                 return Admission("accepted", stopped=stopped)
             db.execute(
-                "INSERT INTO turn (conversation, seq, id, person, message, joinable, admitted_at, refusal)"
+                "INSERT INTO turn (conversation, seq, id, person, message, command, admitted_at, refusal)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (conversation.id, conversation.seq, turn_id, person, record, joinable, now, refusal),
+                (conversation.id, conversation.seq, turn_id, person, record, is_command, now, refusal),
             )
-            rows.log(db, now, "message.admitted", conversation.id, turn_id, refusal or "")
+            events.log(db, now, "message.admitted", conversation.id, turn_id, refusal or "")
             (agent,) = db.execute(
                 "UPDATE conversation SET queued = queued + 1, next_seq = next_seq + 1, told_full = 0,"
                 " active_at = ?, person = iif(queued, person, ?) WHERE id = ? RETURNING agent",
@@ -157,34 +167,16 @@ class SqliteTurns:
     async def stop(self, key: ConversationKey, request: str, asked_at: float) -> Stopped | None:
         def step(db: sqlite3.Connection) -> Stopped | None:
             now = self._clock.now()
-            if not rows.first_sight(db, request, now):
-                return None
-            row = db.execute("SELECT id FROM conversation WHERE key = ?", (str(key),)).fetchone()
-            head = rows.head(db, row[0]) if row else None
-            if head is None or rows.sent_at(db, row[0], head[0]) > asked_at:
-                return None
-            return rows.stop(db, row[0], head[0], Reason.CANCELLED, now)
+            return (
+                stopping.cancel(db, str(key), asked_at, now) if rows.first_sight(db, request, now) else None
+            )
 
         return await self._writer.run(step)
 
     async def take_back(self, bot: str, turn_id: str) -> Stopped | None:  # noqa: ARG002 - a file has no partitions
         def step(db: sqlite3.Connection) -> Stopped | None:
             now = self._clock.now()
-            if rows.first_sight(db, turn_id, now):
-                return None
-            (conversation,) = db.execute(
-                "SELECT conversation FROM seen WHERE turn = ?", (turn_id,)
-            ).fetchone()
-            for seq, attempt, record in db.execute(
-                "SELECT seq, attempt, message FROM turn WHERE conversation = ? ORDER BY seq", (conversation,)
-            ).fetchall():
-                others = without_message(record, turn_id)
-                if others == record:
-                    continue
-                if not others:
-                    return rows.stop(db, conversation, seq, Reason.TAKEN_BACK, now)
-                return None if attempt else rows.drop_message(db, conversation, seq, turn_id, others, now)
-            return None
+            return None if rows.first_sight(db, turn_id, now) else stopping.take_back(db, turn_id, now)
 
         return await self._writer.run(step)
 
@@ -220,8 +212,7 @@ class SqliteTurns:
         keep_texts: bool = True,
         repair_after: float | None = None,
     ) -> Claim | None:
-        outcome, answer = final.outcome, final.answer if keep_texts else ""
-        command = claim.turn.message.command if outcome.kind == "obeyed" else None
+        answer, command = final.answer if keep_texts else "", claim.turn.message.command
 
         def step(db: sqlite3.Connection) -> Claim | None:
             now = self._clock.now()
@@ -230,9 +221,15 @@ class SqliteTurns:
             conversation, seq, person = rows.owned(db, claim)
             if repair_after is not None:
                 repairs.keep(db, conversation, seq, now + repair_after, now + REPAIRABLE_FOR)
-            (record,) = db.execute(
-                "DELETE FROM turn WHERE conversation = ? AND seq = ? RETURNING message", (conversation, seq)
+            record, refusal = db.execute(
+                "DELETE FROM turn WHERE conversation = ? AND seq = ? RETURNING message, refusal",
+                (conversation, seq),
             ).fetchone()
+            outcome = final.outcome
+            if (
+                outcome.kind == "obeyed" and refusal is not None
+            ):  # it was stopped after its process had looked
+                outcome = Outcome("cancelled", known_reason(refusal))
             (queued,) = db.execute(
                 "UPDATE conversation SET owner = NULL, last_send_at = NULL, completed_epoch = epoch, stopped = 0,"
                 " strays = '', queued = queued - 1, person = coalesce("
@@ -242,15 +239,15 @@ class SqliteTurns:
             ).fetchone()
             line.unpark(db, person)
             if answer:
-                rows.append_said(db, conversation, claim.turn, answer, keep_turns, now)
-            if command is not None:
+                transcripts.append(db, conversation, claim.turn, person, answer, keep_turns, now)
+            if outcome.kind == "obeyed" and command is not None:
                 rows.obey(db, conversation, command)
             if outcome.kind == "dead":
                 assert outcome.reason is not None
                 letter = record if keep_texts else b""
-                rows.bury(db, conversation, claim.turn.id, letter, outcome.reason, now)
+                dead_letters.bury(db, conversation, claim.turn.id, person, letter, outcome.reason, now)
             detail = outcome.reason or outcome.kind
-            rows.log(db, now, "turn.completed", conversation, claim.turn.id, detail)
+            events.log(db, now, "turn.completed", conversation, claim.turn.id, detail)
             if queued:
                 line.make_ready(db, conversation)
             return rows.claim_next(db, claim.session, now)
@@ -270,7 +267,7 @@ class SqliteTurns:
                 (now + delay, conversation),
             )
             rows.let_go(db, conversation)
-            rows.log(db, now, "turn.retried", conversation, claim.turn.id)
+            events.log(db, now, "turn.retried", conversation, claim.turn.id)
 
         await self._writer.run(step)
 
@@ -300,10 +297,8 @@ class SqliteTurns:
                 (now - SEEN_FOR, limit),
             )
             db.execute("DELETE FROM repair WHERE until <= ?", (now,))
-            forget.old(db, self._retention, now, limit)
-            if now - self._swept_at >= forget.SWEEP_EVERY:
-                self._swept_at = now
-                forget.idle_conversations(db, now, limit)
+            forgetting.old(db, self._retention, now, limit)
+            self._looked_at = forgetting.idle_conversations(db, self._looked_at, now)
             return bool(taken or due)
 
         return await self._writer.run(step)
@@ -327,19 +322,7 @@ class SqliteTurns:
         return await self._writer.run(step)
 
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
-        def step(db: sqlite3.Connection) -> tuple[DeadLetter, ...]:
-            letters = db.execute(
-                "SELECT turn, key, message, reason, at FROM dead_letter"
-                " JOIN conversation ON conversation.id = dead_letter.conversation ORDER BY dead_letter.id"
-            )
-            return tuple(
-                DeadLetter(turn, ConversationKey.parse(key), readable(message), known_reason(reason), at)
-                for turn, key, message, reason, at in letters
-            )
-
-        return await self._writer.run(step)
+        return await self._writer.run(dead_letters.kept)
 
     async def drop_dead_letter(self, id: str) -> bool:
-        return await self._writer.run(
-            lambda db: db.execute("DELETE FROM dead_letter WHERE turn = ?", (id,)).rowcount > 0
-        )
+        return await self._writer.run(lambda db: dead_letters.drop(db, id))

@@ -23,7 +23,7 @@ from conversation.outbound import (
     unsaved,
 )
 from conversation.providers.port import ProviderError
-from conversation.stores.memory import MemoryRecords
+from conversation.stores.memory.records import MemoryRecords
 from conversation.stores.port import StoreUnavailableError
 from conversation.stores.records import Record
 from conversation.texts import notice

@@ -38,10 +38,12 @@ local function stop_turn(tag, at, key, place, reason)
   return {key, c[1] or '0', owner, reason}
 end
 
--- A quotation mark inside of a text is written with a backslash, so this is the field itself.
+-- A quotation mark inside of a text is written with a backslash: this can only be the field.
 local function is_command(turn) return string.find(turn, '"command":{', 1, true) end
 
-local function active(tag, at, bot, key) redis.call('ZADD', tag .. ':conversations:' .. bot, at, key) end
+local function list_as_active(tag, at, bot, key)
+  if redis.call('ZADD', tag .. ':conversations:' .. bot, at, key) == 1 then redis.call('SADD', tag .. ':listed', bot) end
+end
 
 -- Let a message join the last turn of its conversation; that turn's id, nil if it may not.
 local function merge(tag, key, most, turn, person, message)
@@ -73,27 +75,24 @@ local function admit(keys, args)
   if waiting > 0 and when_busy ~= 'queue' and refusal == '' then joined = merge(tag, key, most, turn, person, args[9]) end
   if joined then
     redis.call('HSET', tag .. ':queued', turn, key)
-    active(tag, at, bot, key)
+    list_as_active(tag, at, bot, key)
     log(tag, at, 'message.merged', key, turn, joined)
   elseif waiting > most then
     redis.call('HSET', c, 'told_full', '1')
     log(tag, at, 'message.refused', key, turn, 'queue_full')
     return {'queue_full', is[2] and 0 or 1}
   end
-  if waiting > 0 and when_busy == 'interrupt' and refusal == '' and is[3] then
+  if waiting > 0 and when_busy == 'interrupt' and refusal == '' and is[3] and not is_command(head(tag, key)) then
     stopped = stop_turn(tag, at, key, 0, 'superseded')
   end
   if joined then return {'queued', stopped} end
-  if not is[1] then
-    redis.call('HSET', c, 'number', number(tag, 'conversations'), 'bot', bot)
-    redis.call('SADD', tag .. ':listed', bot)
-  end
+  if not is[1] then redis.call('HSET', c, 'number', number(tag, 'conversations'), 'bot', bot) end
   if is[2] then redis.call('HDEL', c, 'told_full') end
   redis.call('RPUSH', queue(tag, key),
     turn .. ' ' .. at .. ' ' .. refusal .. ' ' .. person .. '\n' .. turn .. ' ' .. args[9])
   redis.call('HSET', tag .. ':queued', turn, key)
   redis.call('HINCRBY', tag .. ':bot:' .. bot, 'turns', 1)
-  active(tag, at, bot, key)
+  list_as_active(tag, at, bot, key)
   log(tag, at, 'message.admitted', key, turn, refusal)
   if waiting > 0 then return {'queued', stopped} end
   redis.call('PERSIST', c)

@@ -16,8 +16,8 @@
 --   :listed              set     bots that have such conversations
 --   :said:KEY            list    the transcript, an element for each turn, oldest first: "turn person at", then on a
 --                                line of its own the question and the answer
---   :said_due            zset    conversation key -> the time of an element that is as old as its oldest, or older
---   :said_of:PERSON      set     conversation keys whose transcripts may have turns of this person
+--   :said_due            zset    conversation key -> the time of the oldest turn in its transcript, or an earlier one
+--   :said_of:PERSON      hash    conversation key -> how many turns of this person are in its transcript
 --   :bots                set     bots that have ready conversations which are not parked
 --   :bot:BOT             hash    replies per_person: its limits, 0 is none; running; turns: in its queues, the running
 --                                ones too; served: its virtual time
@@ -30,7 +30,7 @@
 --   :repair:TURN         hash    turn as in the queue, attempt delivery strays until, of a completed turn. Expires.
 --   :repairs             zset    turn -> when its repair is due
 --   :seen:BUCKET         hash    turn id -> when it was admitted; a bucket takes BUCKET seconds, and expires
---   :dead                list    dead letters, oldest first: "ID KEY reason at", then the lines of its messages
+--   :dead                list    dead letters, oldest first: "ID KEY reason at person", then the lines of its messages
 --   :events              stream  at kind key turn detail; ids are 0-1, 0-2, ... without a gap
 --   :counters            hash    conversations, ready: the last number given; served: the furthest bot's
 --   :wake                        the sharded channel that is told when a conversation became ready ('') or a turn was
@@ -53,7 +53,7 @@ local LEASE, SEEN_FOR, EVENTS_KEPT = @LEASE@, @SEEN_FOR@, @EVENTS_KEPT@
 local OUTAGE, GRACE, REPAIR_AGAIN, REPAIRABLE_FOR = @OUTAGE@, @GRACE@, @REPAIR_AGAIN@, @REPAIRABLE_FOR@
 local SEND_TIMEOUT = @SEND_TIMEOUT@
 local BUCKET = 4 * 3600
-local IDLE_FOR = 30 * 24 * 3600
+local IDLE_FOR = @LISTED_FOR@
 
 local function time(given)
   if given ~= '' then return tonumber(given), given end

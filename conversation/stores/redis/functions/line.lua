@@ -24,9 +24,9 @@ local function person_may(tag, bot, person, per_person)
 end
 
 -- Nobody runs the head turn any more: its person's longest-ready parked conversation may be claimed again.
--- Gives the turn's id, the lines of its messages and its person.
+-- Gives the turn's id, the lines of its messages, its person and its refusal.
 local function let_go(tag, key)
-  local id, _, _, person, messages = facts(head(tag, key))
+  local id, _, refusal, person, messages = facts(head(tag, key))
   local bot = bot_of(tag, key)
   redis.call('HDEL', conversation(tag, key), 'owner', 'stopped')
   redis.call('HINCRBY', tag .. ':bot:' .. bot, 'running', -1)
@@ -39,7 +39,7 @@ local function let_go(tag, key)
     redis.call('ZREM', parked, first[1])
     line_up(tag, bot, first[1], first[2])
   end
-  return id, messages, person
+  return id, messages, person, refusal
 end
 
 -- The claim on a conversation as it stands: what Python reads as a Claim.

@@ -1,23 +1,28 @@
--- Looking at conversations, the audit, and what is kept of one person.
+-- Looking at conversations, and counting what waits.
 
--- {key, active_at ('': not listed any more), turns, owner or '', when its back-off ends or '', agent or ''}
-local function state(tag, bot, key)
+-- {key, when a message was last admitted ('': too long ago), turns, owner or '', when its back-off ends or '', agent}
+local function state(tag, now, bot, key)
+  local active_at = redis.call('ZSCORE', tag .. ':conversations:' .. bot, key)
+  if not active_at or tonumber(active_at) <= now - IDLE_FOR then active_at = '' end
   local c = redis.call('HMGET', conversation(tag, key), 'owner', 'agent')
-  return {key, redis.call('ZSCORE', tag .. ':conversations:' .. bot, key) or '', redis.call('LLEN', queue(tag, key)),
+  return {key, active_at, redis.call('LLEN', queue(tag, key)),
     c[1] or '', redis.call('ZSCORE', tag .. ':due', key) or '', c[2] or ''}
 end
 
 -- args: time bot newest ('+inf' or a time) offset limit. Gives the states, newest activity first.
 local function list_conversations(keys, args)
-  local tag, now, found = keys[1], time(args[1]), {}
-  local listed = redis.call('ZREVRANGEBYSCORE', tag .. ':conversations:' .. args[2], args[3], '(' .. exact(now - IDLE_FOR),
+  local tag, now, bot, found = keys[1], time(args[1]), args[2], {}
+  local listed = redis.call('ZREVRANGEBYSCORE', tag .. ':conversations:' .. bot, args[3], '(' .. exact(now - IDLE_FOR),
     'LIMIT', args[4], args[5])
-  for _, key in ipairs(listed) do found[#found + 1] = state(tag, args[2], key) end
+  for _, key in ipairs(listed) do found[#found + 1] = state(tag, now, bot, key) end
   return found
 end
 
 -- args: time bot key.
-local function find_conversation(keys, args) return state(keys[1], args[2], args[3]) end
+local function find_conversation(keys, args)
+  local now = time(args[1])
+  return state(keys[1], now, args[2], args[3])
+end
 
 -- args: time key limit. Gives {attempt crashes failures delivery of the head, then the turns}.
 local function look_at_queue(keys, args)
@@ -26,30 +31,22 @@ local function look_at_queue(keys, args)
     redis.call('LRANGE', queue(keys[1], args[2]), 0, tonumber(args[3]) - 1)}
 end
 
--- args: time who action target detail.
-local function append_audit(keys, args)
-  local _, at = time(args[1])
-  redis.call('XADD', keys[1] .. ':audit', '0-*',
-    'at', at, 'who', args[2], 'action', args[3], 'target', args[4], 'detail', args[5])
-  return 'ok'
-end
-
--- args: time person. Gives how many turns were forgotten.
-local function erase_said(keys, args)
-  local tag, of, gone = keys[1], keys[1] .. ':said_of:' .. args[2], 0
-  for _, key in ipairs(redis.call('SMEMBERS', of)) do
-    for _, element in ipairs(redis.call('LRANGE', tag .. ':said:' .. key, 0, -1)) do
-      if string.match(element, '^%S+ (%S+)') == args[2] then
-        gone = gone + redis.call('LREM', tag .. ':said:' .. key, 1, element)
+-- args: time person, then conversation keys. Gives how many messages of the person are in their queues.
+local function count_waiting(keys, args)
+  local count = 0
+  for i = 3, #args do
+    for _, turn in ipairs(redis.call('LRANGE', queue(keys[1], args[i]), 0, -1)) do
+      local _, _, _, person, messages = facts(turn)
+      if person == args[2] then
+        local _, line_ends = string.gsub(messages, '\n', '')
+        count = count + line_ends + 1
       end
     end
   end
-  redis.call('DEL', of)
-  return gone
+  return count
 end
 
 redis.register_function('@LIBRARY@_list_conversations', list_conversations)
 redis.register_function('@LIBRARY@_find_conversation', find_conversation)
 redis.register_function('@LIBRARY@_look_at_queue', look_at_queue)
-redis.register_function('@LIBRARY@_append_audit', append_audit)
-redis.register_function('@LIBRARY@_erase_said', erase_said)
+redis.register_function('@LIBRARY@_count_waiting', count_waiting)

@@ -34,7 +34,7 @@ local function tick(keys, args)
     became = became + 1
   end
   if became > 0 then wake(tag) end
-  forget_old(tag, now, tonumber(args[2]), args)
+  forget_old(tag, now, tonumber(args[2]), tonumber(args[4]), tonumber(args[5]), tonumber(args[6]))
   return {became, claimable(tag), reaps and 1 or 0}
 end
 

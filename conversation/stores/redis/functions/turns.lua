@@ -38,25 +38,13 @@ end
 
 -- What a command does to its conversation when its turn has come.
 local function obey(tag, key, command, agent)
-  local c = conversation(tag, key)
-  if command == 'bind' then redis.call('HSET', c, 'agent', agent) end
-  if command == 'end' then redis.call('HDEL', c, 'agent') end
-  if command ~= 'bind' then
-    redis.call('DEL', tag .. ':said:' .. key)
-    redis.call('ZREM', tag .. ':said_due', key)
-  end
-end
-
-local function append_said(tag, at, key, turn, person, said, keep_turns, kept_for)
-  redis.call('RPUSH', tag .. ':said:' .. key, turn .. ' ' .. person .. ' ' .. at .. '\n' .. said)
-  redis.call('LTRIM', tag .. ':said:' .. key, -tonumber(keep_turns), -1)
-  redis.call('ZADD', tag .. ':said_due', 'NX', at, key)
-  redis.call('SADD', tag .. ':said_of:' .. person, key)
-  redis.call('EXPIRE', tag .. ':said_of:' .. person, kept_for)
+  if command == 'bind' then redis.call('HSET', conversation(tag, key), 'agent', agent) end
+  if command == 'end' then redis.call('HDEL', conversation(tag, key), 'agent') end
+  if command == 'clear' or command == 'end' then clear_said(tag, key) end
 end
 
 -- args: time session key epoch hand_over keep_turns said detail dead_reason ('': no dead letter) repair_after ('': none)
--- command ('': none) agent keep_texts ('1' or '') kept_for (seconds).
+-- keep_texts ('1' or '') command ('': none) agent. A command that was stopped is not obeyed.
 -- Gives 'claim-lost', 'completed' (it was before), or {claimable conversations, the claim that the slot got}.
 local function complete(keys, args)
   local tag, session, key, epoch = keys[1], args[2], args[3], args[4]
@@ -68,20 +56,22 @@ local function complete(keys, args)
   end
   if not owned(tag, session, key, epoch) then return 'claim-lost' end
   if args[10] ~= '' then keep_for_repair(tag, key, now, now + tonumber(args[10])) end
-  local id, messages, person = let_go(tag, key)
+  local id, messages, person, refusal = let_go(tag, key)
   redis.call('LPOP', queue(tag, key))
   redis.call('HINCRBY', tag .. ':bot:' .. bot_of(tag, key), 'turns', -1)
   for of in string.gmatch('\n' .. messages, '\n(%S+)') do redis.call('HDEL', tag .. ':queued', of) end
   redis.call('HDEL', c, 'last_send_at', 'attempt', 'crashes', 'failures', 'delivery', 'final', 'strays')
   redis.call('HSET', c, 'completed_epoch', epoch)
   redis.call('ZREM', tag .. ':running:' .. session, key)
-  if args[7] ~= '' then append_said(tag, at, key, id, person, args[7], args[6], args[14]) end
-  if args[11] ~= '' then obey(tag, key, args[11], args[12]) end
+  if args[7] ~= '' then append_said(tag, at, key, id, person, args[7], tonumber(args[6])) end
   if args[9] ~= '' then
-    local kept = args[13] == '1' and messages or ''
-    redis.call('RPUSH', tag .. ':dead', id .. ' ' .. key .. ' ' .. args[9] .. ' ' .. at .. '\n' .. kept)
+    local kept = args[11] == '1' and messages or ''
+    redis.call('RPUSH', tag .. ':dead',
+      id .. ' ' .. key .. ' ' .. args[9] .. ' ' .. at .. ' ' .. person .. '\n' .. kept)
   end
-  log(tag, at, 'turn.completed', key, id, args[8])
+  local stopped = args[8] == 'obeyed' and refusal ~= ''
+  if not stopped then obey(tag, key, args[12], args[13]) end
+  log(tag, at, 'turn.completed', key, id, stopped and refusal or args[8])
   if redis.call('EXISTS', queue(tag, key)) == 1 then
     make_ready(tag, key)
   else

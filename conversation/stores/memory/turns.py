@@ -5,9 +5,8 @@ It is written to be read: one conversation is one object, every operation is a f
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from conversation.busy import Limits, WhenBusy
 from conversation.clock import Clock
@@ -15,64 +14,57 @@ from conversation.keys import ConversationKey
 from conversation.messages import Command, InboundMessage
 from conversation.outbound import SEND_TIMEOUT
 from conversation.stores.events import Event, EventKind
-from conversation.stores.port import (
-    GRACE,
-    LEASE,
-    OUTAGE,
-    SEEN_FOR,
-    Admission,
-    ClaimLostError,
-    SessionLostError,
-    Stopped,
-)
-from conversation.stores.reference_line import Conversation, Line
-from conversation.stores.reference_repairs import KeptForRepair
+from conversation.stores.memory.audit import MemoryAudit
+from conversation.stores.memory.events import MemoryEvents
+from conversation.stores.memory.line import Conversation, Line
+from conversation.stores.memory.repairs import KeptForRepair
+from conversation.stores.memory.sessions import Sessions
+from conversation.stores.memory.stopping import Stopping
+from conversation.stores.memory.transcripts import MemoryTranscripts
+from conversation.stores.port import SEEN_FOR, Admission, ClaimLostError, SessionLostError, Stopped
 from conversation.stores.retention import Retention
 from conversation.stores.transcripts import Said
-from conversation.turn import Claim, DeadLetter, Delivery, Final, Reason, Repair, Turn
-
-EVENTS_KEPT = 100_000
-"""Events that memory holds; older ones are forgotten."""
-
-
-@dataclass
-class _Session:
-    expires_at: float
-    draining: bool = False
+from conversation.turn import Claim, DeadLetter, Delivery, Final, Outcome, Reason, Repair, Turn
 
 
 class ReferenceTurns:
-    """Keeps turns, transcripts and events of one process's life."""
+    """Keeps turns and dead letters of one process's life, and appends to what else is kept."""
 
-    def __init__(self, clock: Clock, retention: Retention = Retention()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        clock: Clock,
+        retention: Retention,
+        transcripts: MemoryTranscripts,
+        events: MemoryEvents,
+        audit: MemoryAudit,
+    ) -> None:
         self._clock = clock
         self._retention = retention
+        self._transcripts = transcripts
+        self._events = events
+        self._audit = audit
         self.conversations: dict[ConversationKey, Conversation] = {}
-        self._line = Line(self.conversations)
-        self._sessions: dict[str, _Session] = {}
-        self._sessions_opened = 0
-        self._seen: dict[str, float] = {}
         self.dead: list[DeadLetter] = []
+        self._line = Line(self.conversations)
+        self._stopping = Stopping(self.conversations, events)
         self._repairs = KeptForRepair(clock)
-        self._ticked_at: float | None = None
-        self._grace_until = 0.0
-        self.said: dict[ConversationKey, list[Said]] = {}
-        self.happened: deque[Event] = deque(maxlen=EVENTS_KEPT)
-        self.position = 0
+        self._sessions = Sessions(clock)
+        self._seen: dict[str, float] = {}
+
+    @property
+    def happened(self) -> Sequence[Event]:
+        return self._events.happened
 
     async def open_session(self) -> str:
-        self._sessions_opened += 1
-        session = f"s{self._sessions_opened}"
-        self._sessions[session] = _Session(self._clock.now() + LEASE)
-        return session
+        return self._sessions.open()
 
     async def take_over(self, session: str) -> int:
-        self._known(session)
+        self._sessions.known(session)
         now = self._clock.now()
-        return sum(self._reap(other, now) for other in tuple(self._sessions) if other != session)
+        return sum(self._reap(other, now) for other in self._sessions.others(session))
 
     async def renew(self, session: str, held: Collection[Claim]) -> tuple[Claim, ...]:
-        self._known(session).expires_at = self._clock.now() + LEASE
+        self._sessions.renew(session)
         known = {(claim.key, claim.epoch) for claim in held}
         return tuple(
             self._current_claim(key)
@@ -82,14 +74,14 @@ class ReferenceTurns:
         )
 
     async def drain(self, session: str) -> None:
-        self._known(session).draining = True
+        self._sessions.known(session).draining = True
 
     async def close_session(self, session: str) -> None:
         for key, conversation in self.conversations.items():
             if conversation.owner == session:
                 conversation.last_send_at = self._clock.now()
                 self._put_back(key, "turn.released")
-        self._sessions.pop(session, None)
+        self._sessions.close(session)
 
     async def admit(
         self,
@@ -105,72 +97,39 @@ class ReferenceTurns:
             return Admission("duplicate")
         self._line.limit(message.key.bot, limits)
         conversation = self.conversations.setdefault(message.key, Conversation())
-        merged = (
-            refusal is None and when_busy != "queue" and self._merge(conversation, message, limits.queued)
-        )
+        joins = when_busy != "queue" and refusal is None and message.command is None
+        merged = joins and self._stopping.merge(message, limits.queued)
         if not merged and len(conversation.queue) > limits.queued:
             self._log("message.refused", message.key, message.turn_id, Reason.QUEUE_FULL)
             notice_due, conversation.told_full = not conversation.told_full, True
             return Admission("queue_full", notice_due=notice_due)
-        stopped = None
-        if refusal is None and when_busy == "interrupt" and message.command is None:
-            stopped = self._stop_head(message.key, Reason.SUPERSEDED, begun=True)
+        conversation.active_at = self._clock.now()
+        stopped = self._stopping.interrupt(message.key) if joins and when_busy == "interrupt" else None
         if merged:
             return Admission("accepted", stopped=stopped)
-        conversation.told_full, conversation.active_at = False, self._clock.now()
+        conversation.told_full = False
         was_idle = not conversation.queue
         conversation.queue.append(Turn(message.turn_id, (message,), self._clock.now(), refusal))
         self._log("message.admitted", message.key, message.turn_id, refusal or "")
         if not was_idle:
             return Admission("accepted", stopped=stopped)
         self._line.join(message.key)
-        if may_claim and self._may_claim(session) and self._line.may_go(message.key):
+        if may_claim and self._sessions.may_claim(session) and self._line.may_go(message.key):
             return Admission("accepted", self._claim(message.key, session))
         return Admission("accepted")
 
-    def _merge(self, conversation: Conversation, message: InboundMessage, most: int) -> bool:
-        last = conversation.queue[-1] if conversation.queue else None
-        if (
-            last is None
-            or last.attempt
-            or last.refusal
-            or last.message.command
-            or message.command
-            or last.message.person != message.person
-            or len(last.messages) >= most
-        ):
-            return False
-        conversation.queue[-1] = replace(last, messages=(*last.messages, message))
-        conversation.active_at = self._clock.now()
-        self._log("message.merged", message.key, message.turn_id, last.id)
-        return True
-
     async def stop(self, key: ConversationKey, request: str, asked_at: float) -> Stopped | None:
-        if not self._first_sight(request):
-            return None
-        conversation = self.conversations.get(key)
-        if conversation and conversation.queue and conversation.queue[0].message.sent_at > asked_at:
-            return None
-        return self._stop_head(key, Reason.CANCELLED)
+        return self._stopping.stop_head(key, asked_at) if self._first_sight(request) else None
 
     async def take_back(self, bot: str, turn_id: str) -> Stopped | None:
-        found = self._find(bot, turn_id)
+        found = self._stopping.place_of(bot, turn_id)
         if found is None:
             self._first_sight(turn_id)
             return None
-        key, place, turn = found
-        others = tuple(one for one in turn.messages if one.turn_id != turn_id)
-        if not others:
-            return self._stop(key, place, Reason.TAKEN_BACK)
-        if turn.attempt:
-            return None
-        conversation = self.conversations[key]
-        conversation.queue[place] = replace(turn, messages=others)
-        self._log("message.taken_back", key, turn_id)
-        return Stopped(key, conversation.epoch, "", Reason.TAKEN_BACK)
+        return self._stopping.take_back(*found, turn_id)
 
     async def claim(self, session: str, most: int) -> tuple[Claim, ...]:
-        if self._known(session).expires_at <= self._clock.now():
+        if self._sessions.has_expired(session):
             raise SessionLostError("the lease has expired: renew it first")
         claims: list[Claim] = []
         while len(claims) < most and (claim := self._claim_next(session)) is not None:
@@ -200,17 +159,19 @@ class ReferenceTurns:
         conversation.owner = conversation.last_send_at = None
         conversation.stopped, conversation.strays = False, ()
         conversation.completed_epoch = claim.epoch
+        person, outcome = turn.message.person, final.outcome
+        if outcome.kind == "obeyed" and turn.refusal is not None:
+            outcome = Outcome("cancelled", turn.refusal)  # it was stopped after its process had looked
         if final.answer and keep_texts:
-            said = self.said.setdefault(claim.key, [])
-            said.append(Said(turn.id, turn.message.person, now, claim.turn.question, final.answer))
-            del said[:-keep_turns]
-        if final.outcome.kind == "obeyed" and turn.message.command is not None:
-            self._obey(claim.key, conversation, turn.message.command)
-        reason = final.outcome.reason
-        if final.outcome.kind == "dead" and reason is not None:
+            said = Said(turn.id, person, now, turn.question, final.answer)
+            self._transcripts.append(claim.key, said, keep_turns)
+        if outcome.kind == "obeyed" and turn.message.command is not None:
+            self._obey(claim.key, turn.message.command)
+        if outcome.kind == "dead":
+            assert outcome.reason is not None
             messages = turn.messages if keep_texts else ()
-            self.dead.append(DeadLetter(turn.id, claim.key, messages, reason, now))
-        self._log("turn.completed", claim.key, turn.id, reason or final.outcome.kind)
+            self.dead.append(DeadLetter(turn.id, claim.key, person, messages, outcome.reason, now))
+        self._log("turn.completed", claim.key, turn.id, outcome.reason or outcome.kind)
         if conversation.queue:
             self._line.join(claim.key)
         return self._claim_next(claim.session)
@@ -226,13 +187,8 @@ class ReferenceTurns:
 
     async def tick(self, limit: int) -> bool:
         now = self._clock.now()
-        if self._ticked_at is not None and now - self._ticked_at > OUTAGE:
-            self._grace_until = now + GRACE
-        self._ticked_at = now
-        expired = [(name, one.expires_at) for name, one in self._sessions.items() if one.expires_at <= now]
-        if now < self._grace_until:
-            expired = []
-        taken = sum(self._reap(name, ended_at - SEND_TIMEOUT) for name, ended_at in expired[:limit])
+        expired = self._sessions.to_reap(limit)
+        taken = sum(self._reap(name, ended_at - SEND_TIMEOUT) for name, ended_at in expired)
         due = sorted(
             (conversation.due_at, str(key), key)
             for key, conversation in self.conversations.items()
@@ -245,20 +201,12 @@ class ReferenceTurns:
         for turn in forgotten[:limit]:
             del self._seen[turn]
         self._repairs.forget(limit)
-        self._forget_old(now, limit)
-        return bool(taken or due)
-
-    def _forget_old(self, now: float, limit: int) -> None:
         old = now - self._retention.transcripts
-        for key in list(self.said):
-            self.said[key] = [said for said in self.said[key] if said.at > old]
-            if not self.said[key]:
-                del self.said[key]
+        self._transcripts.forget(old, limit)
         self.dead = [letter for letter in self.dead if letter.at > old]
-        for _ in range(limit):
-            if not self.happened or self.happened[0].at > now - self._retention.events:
-                break
-            self.happened.popleft()
+        self._events.forget(now - self._retention.events, limit)
+        self._audit.forget(now - self._retention.audit, limit)
+        return bool(taken or due)
 
     async def due_repairs(self, limit: int) -> tuple[Repair, ...]:
         return self._repairs.due(limit)
@@ -286,21 +234,11 @@ class ReferenceTurns:
         dropped, self.dead = len(left) < len(self.dead), left
         return dropped
 
-    def _obey(self, key: ConversationKey, conversation: Conversation, command: Command) -> None:
+    def _obey(self, key: ConversationKey, command: Command) -> None:
         if command.kind != "clear":
-            conversation.agent = command.agent
+            self.conversations[key].agent = command.agent if command.kind == "bind" else ""
         if command.kind != "bind":
-            self.said.pop(key, None)
-
-    def _known(self, session: str) -> _Session:
-        try:
-            return self._sessions[session]
-        except KeyError:
-            raise SessionLostError("the session was reaped or closed") from None
-
-    def _may_claim(self, session: str) -> bool:
-        lease = self._sessions.get(session)
-        return lease is not None and not lease.draining and lease.expires_at > self._clock.now()
+            self._transcripts.clear(key)
 
     def _owned(self, claim: Claim) -> Conversation:
         conversation = self.conversations.get(claim.key)
@@ -314,7 +252,7 @@ class ReferenceTurns:
         return conversation
 
     def _claim_next(self, session: str) -> Claim | None:
-        if not self._may_claim(session):
+        if not self._sessions.may_claim(session):
             return None
         key = self._line.first()
         return None if key is None else self._claim(key, session)
@@ -337,31 +275,6 @@ class ReferenceTurns:
         self._seen[turn_id] = now
         return True
 
-    def _find(self, bot: str, turn_id: str) -> tuple[ConversationKey, int, Turn] | None:
-        for key, conversation in self.conversations.items():
-            for place, turn in enumerate(conversation.queue):
-                if key.bot == bot and any(message.turn_id == turn_id for message in turn.messages):
-                    return key, place, turn
-        return None
-
-    def _stop_head(self, key: ConversationKey, reason: Reason, *, begun: bool = False) -> Stopped | None:
-        """``begun``: only if it has."""
-        conversation = self.conversations.get(key)
-        if conversation is None or not conversation.queue or (begun and not conversation.queue[0].attempt):
-            return None
-        return self._stop(key, 0, reason)
-
-    def _stop(self, key: ConversationKey, place: int, reason: Reason) -> Stopped | None:
-        conversation = self.conversations[key]
-        turn = conversation.queue[place]
-        if turn.refusal is not None or turn.delivery.final is not None:
-            return None
-        conversation.queue[place] = replace(turn, refusal=reason)
-        running = place == 0 and conversation.owner is not None
-        conversation.stopped = conversation.stopped or running
-        self._log("turn.stopped", key, turn.id, reason)
-        return Stopped(key, conversation.epoch, (conversation.owner or "") if running else "", reason)
-
     def _current_claim(self, key: ConversationKey) -> Claim:
         conversation = self.conversations[key]
         if conversation.owner is None:
@@ -382,7 +295,7 @@ class ReferenceTurns:
         self._log(event, key, conversation.queue[0].id)
 
     def _reap(self, session: str, last_send_at: float) -> int:
-        del self._sessions[session]
+        self._sessions.close(session)
         held = [key for key, conversation in self.conversations.items() if conversation.owner == session]
         for key in held:
             conversation = self.conversations[key]
@@ -393,5 +306,4 @@ class ReferenceTurns:
         return len(held)
 
     def _log(self, kind: EventKind, key: ConversationKey, turn_id: str, detail: str = "") -> None:
-        self.position += 1
-        self.happened.append(Event(self.position, self._clock.now(), kind, key, turn_id, str(detail)))
+        self._events.log(kind, key, turn_id, detail)

@@ -1,19 +1,15 @@
-"""Transcripts, events and records in Redis."""
+"""What happened, in Redis."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import get_args
 
 from conversation.keys import ConversationKey
-from conversation.providers.port import Entry
 from conversation.stores.events import Event, EventKind
-from conversation.stores.records import Record, RecordConflictError
-from conversation.stores.redis import rows
 from conversation.stores.redis.batching import Batching
 from conversation.stores.redis.house import House
-from conversation.stores.transcripts import Said, entries
 
 _DIGIT = 40
 """Bits of a position for each partition: a million events a second for twelve days."""
@@ -22,20 +18,6 @@ _CHUNK = 1000
 """Events that are read at once where a stream is looked through."""
 
 _KINDS: dict[bytes, EventKind] = {kind.encode(): kind for kind in get_args(EventKind)}
-
-
-class RedisTranscripts:
-    def __init__(self, batching: Batching, house: House) -> None:
-        self._batching = batching
-        self._partitions = house.partitions
-
-    async def recent(self, key: ConversationKey, turns: int) -> tuple[Entry, ...]:
-        return entries(await self.said(key, turns))
-
-    async def said(self, key: ConversationKey, limit: int) -> tuple[Said, ...]:
-        tag = self._partitions.tag(self._partitions.of(key.bot))
-        found = await self._batching.run(tag, "LRANGE", f"{tag}:said:{key}", -limit, -1)
-        return tuple(map(rows.said, found))
 
 
 class RedisEvents:
@@ -120,34 +102,6 @@ class RedisEvents:
         return found[:limit][::-1]
 
 
-class RedisRecords:
-    """All in partition 0: they are few, and read seldom."""
-
-    def __init__(self, batching: Batching, house: House) -> None:
-        self._batching = batching
-        self._home = house.partitions.home
-
-    async def get(self, kind: str, id: str) -> Record | None:
-        stored = await self._batching.run(self._home, "HGET", f"{self._home}:records:{kind}", id)
-        return None if stored is None else _record(kind, id, stored)
-
-    async def all(self, kind: str) -> tuple[Record, ...]:
-        stored = await self._batching.run(self._home, "HGETALL", f"{self._home}:records:{kind}")
-        return tuple(_record(kind, name.decode(), record) for name, record in sorted(stored.items()))
-
-    async def put(self, kind: str, id: str, document: bytes, *, expected: int) -> Record:
-        call = self._batching.call("put_record", self._home, kind, id, expected, document, durable=True)
-        return Record(kind, id, document, expected + 1, _expected(await call, kind, id, expected))
-
-    async def delete(self, kind: str, id: str, *, expected: int) -> None:
-        call = self._batching.call("delete_record", self._home, kind, id, expected, durable=True)
-        _expected(await call, kind, id, expected)
-
-    async def revision(self, kind: str) -> int:
-        counter = self._batching.run(self._home, "HGET", f"{self._home}:counters", f"records:{kind}")
-        return int(await counter or 0)
-
-
 def _number(entry: bytes) -> int:
     return int(entry.partition(b"-")[2])
 
@@ -161,15 +115,3 @@ def _event(position: int, at: float, fields: dict[bytes, bytes]) -> Event:
         fields[b"turn"].decode(),
         fields[b"detail"].decode(),
     )
-
-
-def _record(kind: str, id: str, stored: bytes) -> Record:
-    facts, _, document = stored.partition(b"\n")
-    version, revision = map(int, facts.split(b" "))
-    return Record(kind, id, document, version, revision)
-
-
-def _expected(reply: Any, kind: str, id: str, expected: int) -> Any:  # as the function answered
-    if reply == b"conflict":
-        raise RecordConflictError(f"{kind} {id!r} is not at version {expected}")
-    return reply
