@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from channels.port import Finding
 from conversation.clock import SystemClock
 from conversation.providers.port import ProviderError
 from conversation.stores.port import StoreUnavailableError
+from conversation.stores.records import Records
+from gateway import documents
+from gateway.admin.errors import InvalidError
 from gateway.bot_settings import Agent as AgentSettings
+from gateway.bot_settings import AnyBot
+from gateway.canary import WrongKeyError, check_canary
+from gateway.documents import M
+from gateway.secret import Sources
 from gateway.settings import Settings
 from gateway.wiring import Maker, connections, make_store
 
@@ -18,10 +27,12 @@ async def examine(settings: Settings, *, live: bool) -> AsyncIterator[Finding]:
     """Yield findings as they come. ``live`` makes one real round trip to each agent's model."""
     for warning in settings.unsupported():
         yield Finding("configuration", ok=True, detail=f"note: {warning}")
-    yield await _store(settings)
+    stored = _Stored([], [])
+    async for finding in _store(settings, stored):
+        yield finding
     async with connections() as http:
         maker = Maker(settings.limits, http, http, None)
-        for bot in settings.bots:
+        for bot in (*settings.bots, *stored.bots):
             if settings.server.public_url is not None:
                 url = f"{settings.server.public_url.rstrip('/')}/webhooks/{bot.channel}/{bot.id}"
                 yield Finding(f"bot {bot.id}: webhook", ok=True, detail=url)
@@ -29,18 +40,50 @@ async def examine(settings: Settings, *, live: bool) -> AsyncIterator[Finding]:
             for finding in await channel.check():
                 yield Finding(f"bot {bot.id}: {finding.subject}", finding.ok, finding.detail)
             await channel.close()
-        for agent in settings.agents:
+        for agent in (*settings.agents, *stored.agents):
             yield await _agent(maker, agent, live=live)
 
 
-async def _store(settings: Settings) -> Finding:
+@dataclass
+class _Stored:
+    """What admins made."""
+
+    agents: list[AgentSettings]
+    bots: list[AnyBot]
+
+
+async def _store(settings: Settings, found: _Stored) -> AsyncIterator[Finding]:
+    """Also reads what is stored, into ``found``; a record that cannot be used is a finding of its own."""
     try:
         store = make_store(settings, SystemClock())
         await store.open()
     except StoreUnavailableError as error:
-        return Finding("store", ok=False, detail=str(error))
-    await store.close()
-    return Finding("store", ok=True, detail=settings.store.place)
+        yield Finding("store", ok=False, detail=str(error))
+        return
+    try:
+        yield Finding("store", ok=True, detail=settings.store.place)
+        if settings.keyring is not None:
+            await check_canary(settings.keyring, store.records)
+        sources = Sources(os.environ, settings.directory, settings.keyring)
+        for finding in await _read(documents.AGENTS, store.records, sources, found.agents):
+            yield finding
+        for finding in await _read(documents.BOTS, store.records, sources, found.bots):  # type: ignore[misc]  # a union
+            yield finding
+    except (StoreUnavailableError, WrongKeyError) as error:
+        yield Finding("store", ok=False, detail=str(error))
+    finally:
+        await store.close()
+
+
+async def _read(kind: documents.Kind[M], records: Records, sources: Sources, into: list[M]) -> list[Finding]:
+    """A finding for each record that cannot be used."""
+    faults = []
+    for record in await records.all(kind.name):
+        try:
+            into.append(documents.read(kind, record.id, documents.load(record), sources))
+        except InvalidError as error:
+            faults.append(Finding(f"{kind.name} {record.id}", ok=False, detail=str(error)))
+    return faults
 
 
 async def _agent(maker: Maker, agent: AgentSettings, *, live: bool) -> Finding:
