@@ -318,7 +318,9 @@ class Directory:
             if following is not None and self._free > 0:
                 self._look_again.set()  # something was ready though a slot was free: there may be more
             if following is not None and self._is_new(following):
-                running = self._running[following.key] = _Running(following, asyncio.get_running_loop().time())
+                running = self._running[following.key] = _Running(
+                    following, asyncio.get_running_loop().time()
+                )
 
     def _is_new(self, claim: Claim) -> bool:
         """Two answers of the store may name one claim: a renewal's may overtake that which granted it, and

@@ -7,10 +7,17 @@ from aiohttp import web
 from conversation.directory import Directory
 from gateway.api import add_api
 from gateway.body import LARGEST_BODY
+from gateway.console import PREFIX as CONSOLE
+from gateway.console import add_console
 from gateway.webhooks import Webhooks
 
 
-def make_app(webhooks: Webhooks, directory: Directory, api: web.Application | None = None) -> web.Application:
+def make_app(
+    webhooks: Webhooks,
+    directory: Directory,
+    api: web.Application | None = None,
+    console: web.Application | None = None,
+) -> web.Application:
     async def live(_: web.Request) -> web.Response:
         return web.Response(text="ok")
 
@@ -29,11 +36,19 @@ def make_app(webhooks: Webhooks, directory: Directory, api: web.Application | No
     )
     if api is not None:
         add_api(app, api)
+    if console is not None:
+        add_console(app, console)
     return app
 
 
-def make_admin_app(api: web.Application) -> web.Application:
+def make_admin_app(api: web.Application, console: web.Application) -> web.Application:
     """What is served where the admin has an address of its own."""
+
+    async def first_page(_: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": f"{CONSOLE}/"})
+
     app = web.Application(client_max_size=LARGEST_BODY)
+    app.add_routes([web.get("/", first_page)])
     add_api(app, api)
+    add_console(app, console)
     return app

@@ -58,6 +58,7 @@ from gateway.app import make_admin_app, make_app
 from gateway.bot_settings import Agent as AgentSettings
 from gateway.bot_settings import AnyBot, SlackBot, StoredSlackBot
 from gateway.canary import check_canary
+from gateway.console import make_console
 from gateway.hosting import Hosting, Provisioned
 from gateway.secret import Sources
 from gateway.settings import Limits, Settings
@@ -130,11 +131,18 @@ async def build(
         notices = Notices()
         repetitions = Repetitions(store.records, clock)
         administration = _administration(settings, store, hosting, sources, directory, clock)
-        api = None if administration is None else make_api(administration, repetitions)
-        apart = settings.admin.listen is not None
         webhooks = Webhooks(hosting, directory, notices, clock)
-        app = make_app(webhooks, directory, None if apart else api)
-        admin = make_admin_app(api) if apart and api is not None else None
+        if administration is None:
+            app, admin = make_app(webhooks, directory), None
+        else:
+            api = make_api(administration, repetitions)
+            console = make_console(
+                administration, store.records, clock, models, public_url=settings.server.public_url
+            )
+            if settings.admin.listen is None:
+                app, admin = make_app(webhooks, directory, api, console), None
+            else:
+                app, admin = make_app(webhooks, directory), make_admin_app(api, console)
         repairs = Repairs(hosting.bots, store.turns)
         yield Gateway(app, admin, store, directory, notices, repairs, repetitions, hosting, administration)
 

@@ -33,6 +33,9 @@ MOST = 1000
 FORGOTTEN_AFTER = 30 * 86400.0
 """Seconds after which a token that expired is no longer listed."""
 
+_BOOTSTRAP = Principal("bootstrap", "admin")
+_OF_BOOTSTRAP = "bootstrap:"
+
 _INVISIBLE = r"\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
 
 Label: TypeAlias = Annotated[str, Field(pattern=rf"^[^\s{_INVISIBLE}][^{_INVISIBLE}]{{0,63}}$")]
@@ -148,7 +151,7 @@ class Tokens:
     async def authenticate(self, bearer: str) -> Principal | None:
         """Whose token it is; None if it is nobody's, expired or revoked. Raises StoreUnavailableError."""
         if hmac.compare_digest(_digest(bearer), self._bootstrap):
-            return Principal("bootstrap", "admin")
+            return _BOOTSTRAP
         match bearer.split("_", 2):
             case ["tk", str(id), str(secret)]:
                 token = _read(await self._records.get("token", id))
@@ -156,6 +159,24 @@ class Tokens:
                 return None
         if token is None or not hmac.compare_digest(_digest(secret).hex(), token.digest):
             return None
+        return self._principal(token)
+
+    def handle(self, bearer: str) -> str:
+        """By which ``still`` finds the token of this bearer again. It opens nothing."""
+        digest = _digest(bearer)
+        if hmac.compare_digest(digest, self._bootstrap):
+            return f"{_OF_BOOTSTRAP}{hashlib.sha256(digest).hexdigest()}"
+        return bearer.split("_", 2)[1]
+
+    async def still(self, handle: str) -> Principal | None:
+        """Whose token that was, as long as it is good. Raises StoreUnavailableError."""
+        if handle.startswith(_OF_BOOTSTRAP):
+            ours = f"{_OF_BOOTSTRAP}{hashlib.sha256(self._bootstrap).hexdigest()}"
+            return _BOOTSTRAP if hmac.compare_digest(handle.encode(), ours.encode()) else None
+        token = _read(await self._records.get("token", handle))
+        return None if token is None else self._principal(token)
+
+    def _principal(self, token: _Token) -> Principal | None:
         if token.expires_at is not None and token.expires_at <= self._clock.now():
             return None
         bots = None if token.bots is None else frozenset(token.bots)
