@@ -9,6 +9,7 @@ Invariants:
 from __future__ import annotations
 
 import binascii
+import functools
 import hashlib
 import os
 from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
@@ -22,6 +23,7 @@ SHORTEST_KEY = 16
 _VERSION = "v1"
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
+_ITERATIONS = 300_000
 _SALT = b"turnkeeper.secrets_key.v1"
 
 
@@ -91,7 +93,13 @@ def _key(number: int, text: str) -> bytes:
             continue
         if len(raw) == _KEY_BYTES:
             return raw
-    return hashlib.scrypt(text.encode(), salt=_SALT, n=1 << 14, r=8, p=1, dklen=_KEY_BYTES)
+    return _derived(text)
+
+
+@functools.lru_cache(maxsize=8)
+def _derived(text: str) -> bytes:
+    """About 0.1 s of CPU, once; a function that needs much memory would leave a process that much larger."""
+    return hashlib.pbkdf2_hmac("sha256", text.encode(), _SALT, _ITERATIONS, _KEY_BYTES)
 
 
 def _base64(text: str) -> bytes:

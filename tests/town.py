@@ -243,7 +243,7 @@ def reconfigure(path: Path, changes: dict[str, object]) -> None:
     """Change sections of a configuration file, as ``town`` says."""
     written = yaml.safe_load(path.read_text(encoding="utf-8"))
     for section, change in changes.items():
-        if section in ("bots", "agents"):
+        if section in ("bots", "agents") and isinstance(change, dict):
             written[section] = [{**one, **change} for one in written[section]]  # type: ignore[dict-item]
         else:
             written[section] = change
