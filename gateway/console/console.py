@@ -39,6 +39,10 @@ class Console:
     ) -> web.Response:
         return self.pages.page(request, template, status=status, **values)
 
+    def wants_progress(self, request: web.Request) -> bool:
+        """Whether a script asks, which shows an answer as it grows."""
+        return "text/event-stream" in request.headers.get("Accept", "")
+
     async def stream(
         self,
         request: web.Request,
