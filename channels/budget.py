@@ -60,6 +60,13 @@ class Limit(ABC):
     async def close_for(self, seconds: float) -> None:
         """Obey the platform's ``Retry-After``."""
 
+    @property
+    def held_back(self) -> float:
+        """Seconds until an urgent call could be made, as far as is known here; 0 if one could be made now."""
+        now = asyncio.get_running_loop().time()
+        self._refill(now)
+        return max(0.0, self._closed_until - now, (1.0 - self._level) / self._rate)
+
     def interval(self, shortest: float, sharing: int) -> float:
         """Seconds between two partial updates of one of ``sharing`` replies of this process.
 

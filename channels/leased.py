@@ -84,6 +84,11 @@ class PerChat:
             self._chats.popitem(last=False)
         return limit
 
+    @property
+    def held_back(self) -> float:
+        """Of the chat that has to wait longest."""
+        return max((limit.held_back for limit in self._chats.values()), default=0.0)
+
 
 def nameless(secret: str) -> str:
     """A name for the owner of a secret that does not tell the secret."""

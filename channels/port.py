@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from conversation.keys import ConversationKey
-from conversation.messages import InboundMessage, Locale, Sender
+from conversation.messages import Address, InboundMessage, Locale, Sender
 from conversation.outbound import Outbound
 from conversation.texts import locale_of
 
@@ -110,6 +110,23 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """The message that a link names: the turn that answers it, if there is one, and its conversation where the link
+    tells that too.
+    """
+
+    turn_id: str
+    key: ConversationKey | None = None
+
+
+MOST_SEEN = 50
+"""Types of events that are remembered. An app subscribes to a handful."""
+
+PROBE_TENANT = "turnkeeper-selftest"
+"""The workspace or tenant of a probe: none of a platform's own ids looks like it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Need:
     """A scope or an event that an app has to have at its platform, and what for, in English and Chinese.
 
@@ -141,3 +158,41 @@ class Channel(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+    def address_of(self, key: ConversationKey) -> Address:
+        """Where something goes that answers no message of a person, but belongs to this conversation."""
+        ...
+
+    async def named(self, link: str) -> Named | None:
+        """What a link to a message of this platform names; None for any other text, and for a draft.
+
+        Raises DeliveryError where the platform has to be asked, and does not answer.
+        """
+        ...
+
+    @property
+    def seen_events(self) -> frozenset[str]:
+        """The types of authentic events since this object was made, named as in the app's settings; 50 at most."""
+        ...
+
+    @property
+    def held_back(self) -> float:
+        """Seconds for which a call to the platform would have to wait now, because of its limits."""
+        ...
+
+    async def missing_scopes(self) -> tuple[str, ...] | None:
+        """Scopes that the app needs and does not have; None where the platform does not tell. It is asked once.
+
+        Raises DeliveryError.
+        """
+        ...
+
+    def probe(self, text: str, now: float) -> WebhookRequest | None:
+        """A message to the bot in a direct message, signed (and encrypted) as the platform would: ``receive`` makes
+        an InboundMessage of it. None for a draft. It is not among ``seen_events``.
+        """
+        ...
+
+    def challenge_probe(self, challenge: str, now: float) -> WebhookRequest | None:
+        """The platform's question whether a URL is ours, likewise. ``challenge`` is to be in the answer."""
+        ...

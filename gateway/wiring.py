@@ -45,9 +45,11 @@ from gateway.admin.agents import Agents
 from gateway.admin.attempts import Attempts
 from gateway.admin.audit import Audit
 from gateway.admin.bots import Bots
+from gateway.admin.conversations import ConversationDesk
 from gateway.admin.dead_letters import DeadLetters
 from gateway.admin.events import Events
 from gateway.admin.manifests import Manifest, NeedView
+from gateway.admin.playground import Playground
 from gateway.admin.privacy import PersonalData
 from gateway.admin.rotation import Rotation
 from gateway.admin.stored import Stored
@@ -179,6 +181,10 @@ def _administration(
         privacy=PersonalData(store.privacy, lambda: list(hosting.routes), audit),
         events=Events(store.events),
         dead_letters=DeadLetters(store.turns, admit, hosting.limits, audit),
+        conversations=ConversationDesk(
+            hosting.bots, hosting.agents, hosting.routes, store, directory, audit, clock
+        ),
+        playground=Playground(hosting.bots, store, directory, clock),
     )
 
 

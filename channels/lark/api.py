@@ -91,6 +91,7 @@ class Method(Enum):
 
     TOKEN = ("POST", "auth/v3/tenant_access_token/internal")
     BOT = ("GET", "bot/v3/info")
+    SCOPES = ("GET", "application/v6/scopes")
     CREATE = ("POST", "im/v1/messages?receive_id_type=chat_id")
     REPLY = ("POST", "im/v1/messages/{}/reply")
     EDIT = ("PUT", "im/v1/messages/{}")
@@ -99,6 +100,12 @@ class Method(Enum):
     REPLACE_CARD = ("PUT", "cardkit/v1/cards/{}")
     SETTINGS = ("PATCH", "cardkit/v1/cards/{}/settings")
     CONTENT = ("PUT", "cardkit/v1/cards/{}/elements/{}/content")
+
+
+_ASKED_SELDOM = frozenset({Method.TOKEN, Method.BOT, Method.SCOPES})
+
+_GRANTED = 1
+"""``grant_status`` of a scope that a tenant has granted (docs: "查询租户授权状态")."""
 
 
 class Answer(BaseModel):
@@ -117,6 +124,19 @@ class Bot(BaseModel):
 
 class _BotInfo(Answer):
     bot: Bot
+
+
+class _Scope(BaseModel):
+    scope_name: str
+    grant_status: int
+
+
+class _ScopeList(BaseModel):
+    scopes: tuple[_Scope, ...] = ()
+
+
+class _Scopes(Answer):
+    data: _ScopeList
 
 
 class _CardId(BaseModel):
@@ -161,6 +181,20 @@ class LarkApi:
     def content_limit(self) -> Limit:
         """Of ``stream_text``, the one call whose permit its caller takes."""
         return self._limits[Method.CONTENT]
+
+    @property
+    def held_back(self) -> float:
+        """Seconds for which a send or a change would have to wait now, whichever waits longest."""
+        limits = (limit for method, limit in self._limits.items() if method not in _ASKED_SELDOM)
+        return max(self._chats.held_back, *(limit.held_back for limit in limits))
+
+    async def scopes(self) -> frozenset[str] | None:
+        """Those that the tenant has granted; None where the platform does not tell."""
+        try:
+            listed = await self._call(Method.SCOPES, None, _Scopes)
+        except LarkRefusedError:
+            return None
+        return frozenset(one.scope_name for one in listed.data.scopes if one.grant_status == _GRANTED)
 
     async def bot(self) -> Bot:
         return (await self._call(Method.BOT, None, _BotInfo)).bot

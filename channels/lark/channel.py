@@ -22,15 +22,33 @@ from channels.lark.events import (
     MessageReceived,
     Probe,
 )
-from channels.lark.normalise import normalise, taken_back
+from channels.lark.manifest import INCLUDED_IN, SCOPES
+from channels.lark.normalise import CHANNEL, normalise, taken_back
 from channels.lark.outbound import LarkOutbound
+from channels.lark.probe import challenge_probe, message_probe
 from channels.lark.verify import LarkCredentials, Opened, Verifier
-from channels.port import Challenge, ChannelPolicy, Finding, Ignored, Received, Rejected, WebhookRequest
+from channels.port import (
+    MOST_SEEN,
+    PROBE_TENANT,
+    Challenge,
+    ChannelPolicy,
+    Finding,
+    Ignored,
+    Named,
+    Received,
+    Rejected,
+    WebhookRequest,
+)
+from conversation.keys import ConversationKey
+from conversation.messages import Address, stable_id
 from conversation.outbound import DeliveryError
 from conversation.stores.permits import Permits
 
 FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
 """Seconds between attempts to learn who the bot is."""
+
+_MESSAGE = "om_"
+"""How the ids of messages begin; those of threads begin with omt_."""
 
 _UNDERSTOOD = frozenset({MESSAGE_RECEIVED, MESSAGE_RECALLED})
 
@@ -64,6 +82,7 @@ class LarkChannel:
         self._api = LarkApi(http, api_base_url, self._credentials, permits)
         self._outbound = LarkOutbound(self._api, stream=policy.stream)
         self._own_id: str | None = None
+        self._seen: set[str] = set()
         self._learning: asyncio.Task[None] | None = None
 
     @property
@@ -87,6 +106,8 @@ class LarkChannel:
             return Rejected(401, opened.flaw or "not_authentic")
         if header.app_id != self._app_id:
             return Ignored("other_app")
+        if header.tenant_key != PROBE_TENANT:
+            self._note(header.event_type)
         match envelope.event:
             case MessageReceived() as event if header.event_type == MESSAGE_RECEIVED:
                 return normalise(header, event, bot=self._bot, own_id=self._own_id, policy=self._policy)
@@ -120,7 +141,57 @@ class LarkChannel:
             await asyncio.wait((self._learning,))
         await self._api.close()
 
-    def _without_message(self, verifier: Verifier, opened: Opened, request: WebhookRequest) -> Received:
+    def address_of(self, key: ConversationKey) -> Address:
+        """A conversation that is named by its first message is answered under that. The platform takes no new message
+        into a thread but as an answer to one of its messages: where none is known, it stands in the chat.
+        """
+        first = key.thread if key.thread.startswith(_MESSAGE) else ""
+        return Address(key.chat, first, "", key.sender, key.tenant)
+
+    async def named(self, link: str) -> Named | None:
+        """The platform's links are opaque: a message is named by its id."""
+        id = link.strip()
+        if self._credentials is None or not id.startswith(_MESSAGE) or not id.isascii() or " " in id:
+            return None
+        return Named(stable_id(CHANNEL, self._bot, id))
+
+    @property
+    def seen_events(self) -> frozenset[str]:
+        return frozenset(self._seen)
+
+    @property
+    def held_back(self) -> float:
+        return self._api.held_back
+
+    async def missing_scopes(self) -> tuple[str, ...] | None:
+        if self._credentials is None:
+            return None
+        granted = await self._api.scopes()
+        if granted is None:
+            return None
+        return tuple(
+            need.name
+            for need in SCOPES
+            if not need.optional and granted.isdisjoint({need.name, *INCLUDED_IN.get(need.name, ())})
+        )
+
+    def probe(self, text: str, now: float) -> WebhookRequest | None:
+        if self._verifier is None or self._credentials is None:
+            return None
+        return message_probe(self._verifier, self._credentials, text, now)
+
+    def challenge_probe(self, challenge: str, now: float) -> WebhookRequest | None:
+        if self._verifier is None or self._credentials is None:
+            return None
+        return challenge_probe(self._verifier, self._credentials, challenge, now)
+
+    def _note(self, event_type: str) -> None:
+        if event_type and len(self._seen) < MOST_SEEN:
+            self._seen.add(event_type[:80])
+
+    def _without_message(  # noqa: PLR0911 -- one for each answer
+        self, verifier: Verifier, opened: Opened, request: WebhookRequest
+    ) -> Received:
         """What is no message event: URL verification, other events, and things that make no sense."""
         try:
             probe = Probe.model_validate_json(opened.payload)
@@ -135,7 +206,10 @@ class LarkChannel:
             return Rejected(401, "wrong_token")
         if not verifier.is_authentic(opened, token):
             return Rejected(401, opened.flaw or "not_authentic")
-        return Ignored("unsupported_event" if probe.is_other_event() else "malformed")
+        if not probe.is_other_event():
+            return Ignored("malformed")
+        self._note(probe.event_type())
+        return Ignored("unsupported_event")
 
     async def _learn_own_id(self) -> None:
         delay = FIRST_RETRY

@@ -94,6 +94,11 @@ class Probe(BaseModel):
             return self.header.token
         return self.token if isinstance(self.token, str) else None
 
+    def event_type(self) -> str:
+        """Empty where there is none."""
+        written = self.header.event_type if isinstance(self.header, ProbeHeader) else None
+        return written if isinstance(written, str) else ""
+
     def is_other_event(self) -> bool:
         """Whether it is an event, of whatever version, that is not about a message."""
         if isinstance(self.header, ProbeHeader):

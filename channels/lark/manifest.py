@@ -26,6 +26,13 @@ SCOPES = (
     ),
 )
 
+INCLUDED_IN = {
+    "im:message.p2p_msg:readonly": ("im:message.p2p_msg",),
+    "im:message.group_at_msg:readonly": ("im:message.group_at_msg", "im:message.group_msg"),
+    "im:message:send_as_bot": ("im:message", "im:message:send"),
+}
+"""Wider scopes that do as well, by the name of the one that is asked for."""
+
 EVENTS = (
     Need("im.message.receive_v1", "receiving messages", "接收消息"),
     Need(

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from base64 import b64decode
+import os
+from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from dataclasses import dataclass, field
 
+import orjson
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
@@ -84,6 +86,26 @@ class Verifier:
         """URL verification may come unsigned: its token counts, or else that it was encrypted with our key."""
         return self._is_ours(token) if self._token else opened.encrypted
 
+    def sealed(self, payload: bytes, now: float) -> WebhookRequest:
+        """The request with which the platform would send this payload: encrypted and signed, if there is a key."""
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        if self._cipher is None:
+            return WebhookRequest(headers, payload, now)
+        body = orjson.dumps({"encrypt": _encrypted(self._cipher, payload)})
+        timestamp, nonce = str(int(now)), os.urandom(8).hex()
+        signing = {
+            "X-Lark-Request-Timestamp": timestamp,
+            "X-Lark-Request-Nonce": nonce,
+            "X-Lark-Signature": self._signature(timestamp, nonce, body),
+        }
+        return WebhookRequest(headers | signing, body, now)
+
+    def _signature(self, timestamp: str, nonce: str, body: bytes) -> str:
+        digest = hashlib.sha256(f"{timestamp}{nonce}".encode("utf-8", "surrogatepass"))
+        digest.update(self._encrypt_key)
+        digest.update(body)
+        return digest.hexdigest()
+
     def _is_ours(self, token: str) -> bool:
         return hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self._token)
 
@@ -94,12 +116,8 @@ class Verifier:
         if self._cipher is not None:
             signature = request.headers.get("X-Lark-Signature", "")
             nonce = request.headers.get("X-Lark-Request-Nonce", "")
-            digest = hashlib.sha256(f"{timestamp}{nonce}".encode("utf-8", "surrogatepass"))
-            digest.update(self._encrypt_key)
-            digest.update(request.body)
-            if not hmac.compare_digest(
-                digest.hexdigest().encode(), signature.encode("utf-8", "surrogatepass")
-            ):
+            expected = self._signature(timestamp, nonce, request.body)
+            if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "surrogatepass")):
                 return "bad_signature"
         return "" if _is_fresh(timestamp, request.now) else "stale"
 
@@ -123,3 +141,11 @@ def _decrypted(cipher: AES256, sealed: str) -> bytes | None:
     if not 1 <= padding <= _BLOCK or padded[-padding:] != bytes((padding,)) * padding:
         return None
     return padded[:-padding]
+
+
+def _encrypted(cipher: AES256, payload: bytes) -> str:
+    padding = _BLOCK - len(payload) % _BLOCK
+    iv = os.urandom(_BLOCK)
+    encryptor = Cipher(cipher, CBC(iv)).encryptor()
+    sealed = encryptor.update(payload + bytes((padding,)) * padding) + encryptor.finalize()
+    return b64encode(iv + sealed).decode()

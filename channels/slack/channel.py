@@ -15,20 +15,29 @@ from pydantic import ValidationError
 
 from channels.leased import Budget, nameless
 from channels.port import (
+    MOST_SEEN,
+    PROBE_TENANT,
     Challenge,
     ChannelPolicy,
     Finding,
     Ignored,
+    Named,
     Received,
     Rejected,
     WebhookRequest,
 )
-from channels.slack.events import Envelope, is_form
-from channels.slack.normalise import normalise
+from channels.slack.events import Envelope, is_form, subscription
+from channels.slack.keys import conversation_key, is_direct
+from channels.slack.links import read_link
+from channels.slack.manifest import SCOPES
+from channels.slack.normalise import normalise, turn_of
 from channels.slack.outbound import SlackOutbound
+from channels.slack.probe import challenge_probe, message_probe
 from channels.slack.slash import read_form
 from channels.slack.verify import Verifier
 from channels.slack.web_api import WebApi
+from conversation.keys import ConversationKey
+from conversation.messages import Address
 from conversation.outbound import DeliveryError
 from conversation.stores.permits import Permits
 
@@ -58,6 +67,7 @@ class SlackChannel:
         self._bot = bot
         self._policy = policy
         self._verifier = None if credentials is None else Verifier(credentials.signing_secret)
+        self._seen: set[str] = set()
         token = "" if credentials is None else credentials.bot_token
         self._api = WebApi(token, http, api_base_url)
         self._outbound = SlackOutbound(self._api, policy, Budget(f"slack:{nameless(token)}", permits))
@@ -77,6 +87,7 @@ class SlackChannel:
             return self._receive_form(request)
         match envelope.type:
             case "event_callback":
+                self._note(envelope)
                 identity = self._api.identity
                 own = None if identity is None else identity.user_id
                 return normalise(envelope, bot=self._bot, policy=self._policy, bot_user=own)
@@ -102,6 +113,48 @@ class SlackChannel:
 
     async def close(self) -> None:
         """Nothing is left running, and the HTTP session is its owner's."""
+
+    def address_of(self, key: ConversationKey) -> Address:
+        return Address(key.chat, "", key.thread, key.sender, key.tenant)
+
+    async def named(self, link: str) -> Named | None:
+        """A link does not tell its workspace: the bot's own is meant."""
+        place = read_link(link)
+        if place is None or self._verifier is None:
+            return None
+        tenant = (await self._api.whoami()).team_id
+        thread = place.thread or ("" if is_direct(place.chat) else place.ts)
+        key = None
+        if self._policy.conversation_per != "sender":
+            key = conversation_key(self._policy, self._bot, tenant, chat=place.chat, thread=thread, user="")
+        return Named(turn_of(self._bot, tenant, place.chat, place.ts), key)
+
+    @property
+    def seen_events(self) -> frozenset[str]:
+        return frozenset(self._seen)
+
+    @property
+    def held_back(self) -> float:
+        return self._outbound.held_back
+
+    async def missing_scopes(self) -> tuple[str, ...] | None:
+        if self._verifier is None:
+            return None
+        await self._api.ask_identity()
+        granted = self._api.scopes
+        if granted is None:
+            return None
+        return tuple(need.name for need in SCOPES if not need.optional and need.name not in granted)
+
+    def probe(self, text: str, now: float) -> WebhookRequest | None:
+        return None if self._verifier is None else message_probe(self._verifier, text, now)
+
+    def challenge_probe(self, challenge: str, now: float) -> WebhookRequest | None:
+        return None if self._verifier is None else challenge_probe(self._verifier, challenge, now)
+
+    def _note(self, envelope: Envelope) -> None:
+        if envelope.event is not None and len(self._seen) < MOST_SEEN and envelope.team_id != PROBE_TENANT:
+            self._seen.add(subscription(envelope.event))
 
     def _receive_form(self, request: WebhookRequest) -> Received:
         if not is_form(request.body):

@@ -107,6 +107,15 @@ class Envelope(BaseModel):
     authorizations: tuple[Authorization, ...] | None = None
 
 
+_SUBSCRIBED = {"im": "im", "mpim": "mpim", "channel": "channels", "group": "groups"}
+
+
+def subscription(event: MessageEvent | SessionStopped | OtherEvent) -> str:
+    """What an app subscribes to in order to get such events, such as message.im."""
+    kind = _SUBSCRIBED.get(event.channel_type or "") if isinstance(event, MessageEvent) else None
+    return f"message.{kind}" if event.type == "message" and kind else event.type[:80]
+
+
 def is_form(body: bytes) -> bool:
     """Whether this is an interaction or a slash command, which come form-encoded."""
     return any(pair.partition(b"=")[0] in {b"payload", b"command"} for pair in body.split(b"&", 100))

@@ -68,6 +68,12 @@ class Limits:
     def live_streams(self) -> int:
         return len(self._slots)
 
+    @property
+    def held_back(self) -> float:
+        """Seconds for which a first text, an edit or an end would have to wait now, whichever waits longest."""
+        limits = (self.start_stream, self.append_stream, self.stop_stream, self.update, self._posts)
+        return max(self._posts_by_chat.held_back, *(limit.held_back for limit in limits))
+
     async def try_stream(self) -> Slot | None:
         """The right to open a stream now; None where opening, appending to or closing it could not be afforded."""
         if len(self._slots) >= int(_SHARE * 20):

@@ -67,7 +67,12 @@ def _taken_back(
         return Ignored(reason)
     if not tenant:
         return Ignored("malformed")
-    return TakenBack(stable_id(CHANNEL, bot, _identity(tenant, event.channel, ts)))
+    return TakenBack(turn_of(bot, tenant, event.channel, ts))
+
+
+def turn_of(bot: str, tenant: str, chat: str, ts: str) -> str:
+    """The id of the turn that answers this message."""
+    return stable_id(CHANNEL, bot, _identity(tenant, chat, ts))
 
 
 def _identity(tenant: str, chat: str, ts: str) -> str:

@@ -57,6 +57,10 @@ class SlackOutbound:
         """Slack takes an update from whoever has the token: until the last one of a dead process has arrived."""
         return 2 * SEND_TIMEOUT
 
+    @property
+    def held_back(self) -> float:
+        return self._limits.held_back
+
     def cut(self, text: str) -> tuple[str, str] | None:
         return cut(text, PART_BYTES)
 

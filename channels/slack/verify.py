@@ -1,4 +1,5 @@
-"""Whether a request comes from Slack (docs: authentication/verifying-requests-from-slack).
+"""Whether a request comes from Slack, and how to make one that does as well (docs:
+authentication/verifying-requests-from-slack).
 
 Invariant: no request, however malformed, makes this raise. slack_sdk's ``SignatureVerifier`` does raise on a
 timestamp that is no number and on a signature that is not ASCII.
@@ -16,7 +17,7 @@ _LONGEST_TIMESTAMP = 12
 
 
 class Verifier:
-    """Checks ``v0`` signatures made with one signing secret."""
+    """Checks, and makes, ``v0`` signatures with one signing secret."""
 
     __slots__ = ("_secret",)
 
@@ -29,8 +30,19 @@ class Verifier:
         timestamp = headers.get("X-Slack-Request-Timestamp", "")
         if not signature.isascii() or not _is_number(timestamp) or abs(now - int(timestamp)) > TOLERANCE:
             return False
-        expected = hmac.digest(self._secret, b"v0:%b:%b" % (timestamp.encode(), body), "sha256").hex()
-        return hmac.compare_digest(f"v0={expected}", signature)
+        return hmac.compare_digest(self._signature(timestamp, body), signature)
+
+    def signed(self, body: bytes, now: float) -> dict[str, str]:
+        """The headers with which Slack would send this body."""
+        timestamp = str(int(now))
+        return {
+            "X-Slack-Request-Timestamp": timestamp,
+            "X-Slack-Signature": self._signature(timestamp, body),
+        }
+
+    def _signature(self, timestamp: str, body: bytes) -> str:
+        digest = hmac.digest(self._secret, b"v0:%b:%b" % (timestamp.encode(), body), "sha256")
+        return f"v0={digest.hex()}"
 
 
 def _is_number(text: str) -> bool:

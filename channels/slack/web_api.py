@@ -39,6 +39,7 @@ class Identity(BaseModel):
 
     user_id: str
     bot_id: str | None = None
+    team_id: str = ""
     team: str = ""
     user: str = ""
 
@@ -71,6 +72,8 @@ class WebApi:
         # The session decides about proxies; slack_sdk would send even 127.0.0.1 through HTTP_PROXY.
         self._client.proxy = None
         self.identity: Identity | None = None
+        self.scopes: frozenset[str] | None = None
+        """Those of the token, as the newest answer told them (docs: authentication/tokens, x-oauth-scopes)."""
 
     async def write(self, call: Call, arguments: Mapping[str, object], answer: type[Answer]) -> Answer:
         """Raises DeliveryDelayedError, DeliveryUnknownError (if ``sending``) or errors.SlackRefusedError."""
@@ -108,6 +111,7 @@ class WebApi:
                     params=None if params is None else dict(params),
                     json=None if json is None else dict(json),
                 )
+            self._note_scopes(response)
             return answer.model_validate(response.data)
         except SlackApiError as error:
             refusal = self._refusal(call, error)
@@ -121,6 +125,11 @@ class WebApi:
         # AttributeError and UnicodeDecodeError: slack_sdk on a 200 that is plain text, a list or not UTF-8.
         except (ValidationError, AttributeError, UnicodeDecodeError):
             raise errors.unanswered(call.method, "unreadable answer", sending=call.sending) from None
+
+    def _note_scopes(self, response: AsyncSlackResponse) -> None:
+        written: str | None = response.headers.get("x-oauth-scopes")
+        if written is not None:
+            self.scopes = frozenset(scope.strip() for scope in written.split(",") if scope.strip())
 
     def _refusal(self, call: Call, error: SlackApiError) -> Exception:
         response = error.response

@@ -8,8 +8,10 @@ from gateway.admin.agents import Agents
 from gateway.admin.attempts import Attempts
 from gateway.admin.audit import Audit
 from gateway.admin.bots import Bots
+from gateway.admin.conversations import ConversationDesk
 from gateway.admin.dead_letters import DeadLetters
 from gateway.admin.events import Events
+from gateway.admin.playground import Playground
 from gateway.admin.privacy import PersonalData
 from gateway.admin.rotation import Rotation
 from gateway.admin.tokens import Tokens
@@ -28,3 +30,5 @@ class Administration:
     privacy: PersonalData
     events: Events
     dead_letters: DeadLetters
+    conversations: ConversationDesk
+    playground: Playground

@@ -62,6 +62,15 @@ class TooManyError(Exception):
         self.code = code
 
 
+SCOPES = (
+    "cardkit:card:write",
+    "im:message.group_at_msg:readonly",
+    "im:message.p2p_msg:readonly",
+    "im:message:send_as_bot",
+)
+GRANTED = 1
+
+
 class LarkMessages(StandIn):
     """``duplicate_sends`` counts sends that were repeated under the same uuid and did nothing."""
 
@@ -78,6 +87,8 @@ class LarkMessages(StandIn):
         self._cards: dict[str, CardEntity] = {}
         self._sent_uuids: dict[str, tuple[float, Body, Sent]] = {}
         self.duplicate_sends = 0
+        self.scopes = dict.fromkeys(SCOPES, GRANTED)
+        """Those that the app asks for, by name: GRANTED or not (2) by the tenant."""
 
     def token(self, call: TokenRequest, _: Path) -> Json:
         if call.app_id != self._tenant.app_id or call.app_secret != self._app_secret:
@@ -99,6 +110,14 @@ class LarkMessages(StandIn):
                 "ip_white_list": [],
                 "open_id": self._tenant.bot_open_id,
             }
+        }
+
+    def list_scopes(self, _: Body, __: Path) -> Json:
+        return {
+            "scopes": [
+                {"scope_name": name, "grant_status": status, "scope_type": "tenant"}
+                for name, status in self.scopes.items()
+            ]
         }
 
     def create(self, call: Create, _: Path) -> Json:

@@ -76,6 +76,7 @@ ROUTES = (
         top_level=True,
     ),
     _route("bot.v3.info", "GET bot/v3/info", Body, _L.bot_info, top_level=True),
+    _route("application.v6.scope.list", "GET application/v6/scopes", Body, _L.list_scopes),
     _route("im.v1.message.create", "POST im/v1/messages", Create, _L.create),
     _route("im.v1.message.reply", f"POST {_MESSAGE}/reply", Reply, _L.reply),
     _route("im.v1.message.update", f"PUT {_MESSAGE}", Edit, _L.edit),

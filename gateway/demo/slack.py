@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import Literal
 
@@ -196,7 +196,7 @@ class SlackStandin(SlackApi):
             if too_many is not None:
                 return too_many
             try:
-                return _ok(known(self, raw))
+                return _ok(known(self, raw), self.scopes)
             except SlackError as error:
                 return self._refused(method, raw, error)
 
@@ -266,5 +266,9 @@ async def _raw_arguments(request: web.Request) -> Json:
     return raw
 
 
-def _ok(answer: Json) -> web.Response:
-    return web.Response(body=orjson.dumps({"ok": True, **answer}), content_type="application/json")
+def _ok(answer: Json, scopes: Collection[str]) -> web.Response:
+    return web.Response(
+        body=orjson.dumps({"ok": True, **answer}),
+        content_type="application/json",
+        headers={"x-oauth-scopes": ",".join(sorted(scopes))},
+    )

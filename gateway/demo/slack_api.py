@@ -39,6 +39,17 @@ class Room:
     last_ts: int = 0
 
 
+SCOPES = (
+    "app_mentions:read",
+    "channels:history",
+    "chat:write",
+    "commands",
+    "groups:history",
+    "im:history",
+    "mpim:history",
+)
+
+
 class SlackApi(StandIn):
     """Everything that a bot can call."""
 
@@ -49,6 +60,8 @@ class SlackApi(StandIn):
         self._streams: dict[tuple[str, str], Stream] = {}
         self.statuses: dict[tuple[str, str], list[str]] = defaultdict(list)
         """What was set, by channel and thread."""
+        self.scopes = set(SCOPES)
+        """Of the bot token, which every answer tells in ``x-oauth-scopes``."""
         self.sessions: dict[tuple[str, str], str] = {}
         """The status of each agent session now, by channel and thread."""
 
