@@ -73,7 +73,8 @@ LARK_HOSTS = {"feishu": "https://open.feishu.cn", "lark": "https://open.larksuit
 class Gateway:
     """What runs. ``background`` is to be run, and ``started`` awaited, before ``app`` is served.
 
-    ``admin`` is to be served at ``admin.listen``; None where that is not set, or the API is off.
+    ``admin`` is to be served at ``admin.listen``; None where that is not set, or the API is off. Then there is no
+    ``administration`` either.
     """
 
     app: web.Application

@@ -5,6 +5,7 @@ Invariant: no text holds a value that was sent: it may be a secret.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from types import UnionType
 from typing import Annotated, Union, get_args, get_origin
@@ -46,10 +47,12 @@ def _problem(detail: ErrorDetails, model: type[BaseModel] | None) -> FieldProble
         path = (*path, str(context["discriminator"]).strip("'"))
         expected = context.get("expected_tags")
         text = f"must be one of {expected}" if expected else "is missing; add it"
+    elif kind == "too_short":
+        text = f"must have at least {context['min_length']} of them"
+    elif kind == "too_long":
+        text = f"must have at most {context['max_length']} of them"
     else:
-        text = _TEXTS.get(kind) or detail["msg"].replace("Input should", "must").replace(
-            "String should", "must"
-        )
+        text = _TEXTS.get(kind) or re.sub(r"^(Input|String) should", "must", detail["msg"])
     return FieldProblem(named(path)[:_LONGEST], text)
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from conversation.clock import Clock
 from conversation.stored import Stored, UnreadableRecordError
@@ -25,7 +26,7 @@ from conversation.stores.records import Record, RecordConflictError, Records
 from gateway.admin.access import Permission, Principal, Role
 from gateway.admin.audit import Audit
 from gateway.admin.errors import ConflictError, UnknownError
-from gateway.setting_values import Duration, Slug
+from gateway.setting_values import Duration, Slug, invalid
 
 MOST = 1000
 """Tokens that may exist."""
@@ -38,8 +39,18 @@ _OF_BOOTSTRAP = "bootstrap:"
 
 _INVISIBLE = r"\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
 
-Label: TypeAlias = Annotated[str, Field(pattern=rf"^[^\s{_INVISIBLE}][^{_INVISIBLE}]{{0,63}}$")]
-"""Up to 64 characters that can be seen."""
+_LABEL = rf"^[^\s{_INVISIBLE}][^{_INVISIBLE}]{{0,63}}$"
+
+
+def _label(text: str) -> str:
+    if re.fullmatch(_LABEL[1:-1], text) is None:
+        raise invalid("must be 1 to 64 characters that can be seen, such as CI of the shop")
+    return text
+
+
+Label: TypeAlias = Annotated[
+    str, AfterValidator(_label), WithJsonSchema({"type": "string", "pattern": _LABEL})
+]
 
 _log = structlog.get_logger()
 

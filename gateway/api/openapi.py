@@ -213,7 +213,7 @@ def _said(endpoint: AnyEndpoint) -> str:
 
 def statuses(endpoint: AnyEndpoint) -> frozenset[int]:
     """Of the problems that it answers with."""
-    found = {401, 429, 503, *endpoint.problems}
+    found = {400, 401, 429, 503, *endpoint.problems}
     if endpoint.needs is not None:
         found.add(403)
     if "{" in endpoint.path:
@@ -223,9 +223,9 @@ def statuses(endpoint: AnyEndpoint) -> frozenset[int]:
     if endpoint.method == "POST" and endpoint.remembered:
         found.add(409)
     if endpoint.takes is not None:
-        found |= {400, 408, 413, 415, 422}
+        found |= {408, 413, 415, 422}
     if endpoint.guarded:
-        found |= {400, 412, 428}
+        found |= {412, 428}
     return frozenset(found)
 
 
@@ -234,10 +234,11 @@ def _problems(endpoint: AnyEndpoint, refs: _Refs) -> JsonObject:
 
 
 def _problem(status: int, refs: _Refs) -> JsonObject:
-    response: JsonObject = {
-        "description": HTTPStatus(status).phrase,
-        "content": {CONTENT_TYPE: {"schema": refs[Problem, "serialization"]}},
-    }
+    content: JsonObject = {CONTENT_TYPE: {"schema": refs[Problem, "serialization"]}}
+    response: JsonObject = {"description": HTTPStatus(status).phrase, "content": content}
+    if status == HTTPStatus.BAD_REQUEST:
+        response["description"] = "The body is not JSON; as plain text: not HTTP, or a line of it is too long"
+        content["text/plain"] = {"schema": {"type": "string"}}
     header = _PROBLEM_HEADERS.get(status)
     if header is not None:
         response["headers"] = {header: {"$ref": f"#/components/headers/{header}"}}
