@@ -23,7 +23,7 @@ from conversation.turn import DeadLetter
 from gateway.admin.access import Permission, Principal
 from gateway.admin.audit import Audit
 from gateway.admin.errors import ConflictError, UnknownError
-from gateway.admin.paging import Page, read_cursor, write_cursor, wrong_cursor
+from gateway.admin.paging import Page, paged
 
 UNBOUNDED = 1_000_000_000
 """Turns that may wait before a retried one. A full queue would refuse it and know its identity from then on: the next
@@ -104,17 +104,9 @@ class DeadLetters:
     async def page(self, who: Principal, *, cursor: str | None, limit: int) -> Page[Summary]:
         """Oldest first. Raises NotAllowedError, and InvalidError for a cursor of something else."""
         who.check(Permission.READ)
-        begun = None if cursor is None else _place(cursor)
-        letters = sorted(
-            (letter for letter in await self._turns.dead_letters() if who.sees(letter.key.bot)),
-            key=lambda letter: (letter.at, letter.id),
-        )
-        rest = [letter for letter in letters if begun is None or (letter.at, letter.id) > begun]
-        shown = rest[:limit]
-        return Page[Summary](
-            items=tuple(Summary.of(letter) for letter in shown),
-            next=write_cursor("dead-letters", shown[-1].at, shown[-1].id) if len(rest) > limit else None,
-        )
+        seen = [letter for letter in await self._turns.dead_letters() if who.sees(letter.key.bot)]
+        page = paged("dead-letters", seen, lambda letter: (letter.at, letter.id), cursor, limit)
+        return Page[Summary](items=tuple(Summary.of(letter) for letter in page.items), next=page.next)
 
     async def show(self, who: Principal, id: str) -> Letter:
         """Raises UnknownError."""
@@ -180,14 +172,6 @@ def _again(letter: DeadLetter) -> InboundMessage:
     """
     text = "\n\n".join(message.text for message in letter.messages)
     return replace(letter.messages[-1], identity=f"{letter.id}#again", text=text)
-
-
-def _place(cursor: str) -> tuple[float, str]:
-    match read_cursor("dead-letters", cursor):
-        case (int() | float() as at, str(id)):
-            return at, id
-        case _:
-            raise wrong_cursor()
 
 
 def _unknown(id: str) -> UnknownError:

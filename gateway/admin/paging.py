@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 import orjson
@@ -16,6 +17,8 @@ USUAL_PAGE = 50
 
 T = TypeVar("T")
 
+Place = tuple[str | float, ...]
+
 
 class Page(BaseModel, Generic[T]):
     """``next`` is the cursor of the page behind this one; None on the last."""
@@ -26,12 +29,25 @@ class Page(BaseModel, Generic[T]):
     next: str | None = None
 
 
+def paged(
+    of: str, items: Sequence[T], place: Callable[[T], Place], cursor: str | None, limit: int
+) -> Page[T]:
+    """Of a list that is there as a whole, by its items' ``place``. Raises InvalidError."""
+    begun = () if cursor is None else read_cursor(of, cursor)
+    try:
+        rest = sorted((one for one in items if place(one) > begun), key=place)
+    except TypeError:  # the places of another list
+        raise wrong_cursor() from None
+    more = len(rest) > limit
+    return Page(items=tuple(rest[:limit]), next=write_cursor(of, *place(rest[limit - 1])) if more else None)
+
+
 def write_cursor(of: str, *place: str | float) -> str:
     """``of`` names the list, ``place`` its last item by whatever the list is ordered by."""
     return base64.urlsafe_b64encode(orjson.dumps([of, *place])).rstrip(b"=").decode()
 
 
-def read_cursor(of: str, cursor: str) -> tuple[str | float, ...]:
+def read_cursor(of: str, cursor: str) -> Place:
     """The place, of which the caller checks the shape. Raises InvalidError."""
     try:
         match orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))):

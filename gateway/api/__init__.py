@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from gateway.admin.administration import Administration
-from gateway.api import audit, dead_letters, events, privacy, secrets, tokens, whoami
+from gateway.api import agents, audit, bots, dead_letters, events, privacy, secrets, tokens, whoami
 from gateway.api.auth import require
 from gateway.api.endpoint import Subject
 from gateway.api.idempotency import Repetitions
@@ -27,6 +27,8 @@ def subjects(administration: Administration) -> Sequence[Subject]:
     """All that the API can do."""
     return (
         whoami.subject(),
+        bots.subject(administration.bots),
+        agents.subject(administration.agents),
         dead_letters.subject(administration.dead_letters),
         events.subject(administration.events),
         tokens.subject(administration.tokens),

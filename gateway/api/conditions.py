@@ -9,7 +9,7 @@ from aiohttp import web
 from gateway.admin.errors import StaleError
 from gateway.api.problems import ProblemError
 
-_TAG = re.compile(r'"([1-9][0-9]{0,17})"|\*')
+_TAG = re.compile(r'"(0|[1-9][0-9]{0,17})"|\*')
 
 
 def etag(version: int) -> str:

@@ -9,12 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.admin.access import Permission, Principal
 from gateway.admin.paging import LARGEST_PAGE, USUAL_PAGE
-
-JsonObject: TypeAlias = dict[str, JsonValue]
 
 Q = TypeVar("Q")
 B = TypeVar("B")

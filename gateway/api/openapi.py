@@ -14,10 +14,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from gateway import __version__
-from gateway.api.endpoint import AnyEndpoint, JsonObject, Subject
+from gateway.api.endpoint import AnyEndpoint, Subject
 from gateway.api.problems import CONTENT_TYPE, Problem
 from gateway.api.request import EVENT_STREAM, JSON, media_types
 from gateway.api.routes import PREFIX, REPEATED
+from gateway.documents import JsonObject
 
 _REF = "#/components/schemas/{model}"
 _ABOUT = """
@@ -31,7 +32,7 @@ _Refs = dict[tuple[type[BaseModel], JsonSchemaMode], JsonObject]
 _HEADERS: JsonObject = {
     "ETag": {
         "description": "The version of the record.",
-        "schema": {"type": "string", "pattern": '^"[1-9][0-9]*"$'},
+        "schema": {"type": "string", "pattern": '^"(0|[1-9][0-9]*)"$'},
     },
     "Location": {"description": "Where it is found.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
@@ -49,7 +50,7 @@ _IF_MATCH: JsonObject = {
     "in": "header",
     "required": True,
     "description": "The ETag of the version that was seen, or * for any.",
-    "schema": {"type": "string", "pattern": r'^("[1-9][0-9]{0,17}"|\*)$'},
+    "schema": {"type": "string", "pattern": r'^("(0|[1-9][0-9]{0,17})"|\*)$'},
 }
 _IDEMPOTENCY_KEY: JsonObject = {
     "name": "Idempotency-Key",

@@ -13,9 +13,10 @@ from gateway.admin.errors import FieldProblem, InvalidError
 from gateway.admin.fields import invalid_fields
 from gateway.api.auth import CALLER
 from gateway.api.conditions import expected_version
-from gateway.api.endpoint import AnyEndpoint, Ask, JsonObject
+from gateway.api.endpoint import AnyEndpoint, Ask
 from gateway.api.problems import ProblemError
 from gateway.body import read_body
+from gateway.documents import JsonObject
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"

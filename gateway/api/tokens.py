@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from gateway.admin.access import Permission
+from gateway.admin.paging import Page, paged
 from gateway.admin.tokens import CreatedToken, NewToken, Tokens, TokenView
-from gateway.api.endpoint import Answer, Ask, Endpoint, Subject
-
-
-class TokenList(BaseModel):
-    """Oldest first."""
-
-    model_config = ConfigDict(frozen=True)
-
-    items: tuple[TokenView, ...]
+from gateway.api.endpoint import Answer, Ask, Endpoint, PageQuery, Subject
 
 
 def subject(tokens: Tokens) -> Subject:
-    async def listed(ask: Ask[None, None]) -> Answer:
-        return Answer(TokenList(items=await tokens.list(ask.who)))
+    async def listed(ask: Ask[PageQuery, None]) -> Answer:
+        made = await tokens.list(ask.who)
+        return Answer(paged("tokens", made, _place, ask.query.cursor, ask.query.limit))
 
     async def created(ask: Ask[None, NewToken]) -> Answer:
         made = await tokens.create(ask.who, ask.body)
@@ -41,9 +33,10 @@ def subject(tokens: Tokens) -> Subject:
                 "GET",
                 "/tokens",
                 listed,
-                "All tokens that were made, without their secrets",
+                "All tokens that were made, oldest first, without their secrets",
                 needs=Permission.ADMINISTER,
-                answers=TokenList,
+                query=PageQuery,
+                answers=Page[TokenView],
             ),
             Endpoint(
                 "createToken",
@@ -75,3 +68,7 @@ def subject(tokens: Tokens) -> Subject:
             ),
         ),
     )
+
+
+def _place(token: TokenView) -> tuple[float, str]:
+    return token.created_at.timestamp(), token.id
