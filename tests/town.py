@@ -38,6 +38,7 @@ class Town:
     model: ModelStandin
     gateway: GatewayProcess
     folder: Path
+    credentials: Credentials
     others: list[GatewayProcess] = field(default_factory=list)
     networks: dict[str, Proxy] = field(default_factory=dict)
     """What lies between the first gateway and ``slack``, ``lark``, ``model``, ``store`` (if it is a server), and
@@ -199,7 +200,7 @@ async def town(
         reconfigure(folder / "turnkeeper.yaml", own_settings)
         slack.add_channel("C1")
         slack.add_channel("D1", "im")
-        whole = Town(slack, lark, standin, process, folder, networks=networks)
+        whole = Town(slack, lark, standin, process, folder, credentials, networks=networks)
         for number in range(2, replicas + 1):
             folder_of_its_own = folder / f"replica{number}"
             folder_of_its_own.mkdir()
@@ -244,7 +245,7 @@ def reconfigure(path: Path, changes: dict[str, object]) -> None:
     written = yaml.safe_load(path.read_text(encoding="utf-8"))
     for section, change in changes.items():
         if section in ("bots", "agents") and isinstance(change, dict):
-            written[section] = [{**one, **change} for one in written[section]]  # type: ignore[dict-item]
+            written[section] = [{**one, **change} for one in written[section]]
         else:
             written[section] = change
     path.write_text(yaml.safe_dump(written, allow_unicode=True), encoding="utf-8")

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 import yaml
 
-from gateway.demo.gateway_process import Credentials, GatewayProcess
+from gateway.demo.gateway_process import GatewayDiedError, GatewayProcess
 from gateway.demo.people import Said
 from tests.conversation.stores.servers import fresh_namespace, valkey
 from tests.faults.talk import replies, script
@@ -27,7 +27,7 @@ OLD, NEW = "an-old-key-of-the-tests", "a-new-key-of-the-tests"
 @asynccontextmanager
 async def managed(folder: Path) -> AsyncIterator[Town]:
     """Two replicas without a bot of their own."""
-    settings = {
+    settings: dict[str, object] = {
         "store": {"url": valkey().url, "namespace": fresh_namespace()},
         "admin": {"token": TOKEN},
         "secrets_key": OLD,
@@ -52,7 +52,7 @@ async def ask(
 
 
 def assistant(here: Town) -> dict[str, object]:
-    known = Credentials()
+    known = here.credentials
     return {
         "id": "assistant",
         "channel": "lark",
@@ -162,5 +162,6 @@ async def test_keys_are_rotated_while_people_talk_and_every_message_is_answered_
         with_keys(tmp_path, OLD)
         both[1].signal(signal.SIGTERM)
         await both[1].ended()
-        with pytest.raises(Exception, match="secrets_key is not the key of this store"):
+        with pytest.raises(GatewayDiedError) as caught:
             await both[1].start()
+        assert "secrets_key is not the key of this store" in caught.value.log

@@ -52,6 +52,10 @@ class SqliteStore:
     async def close(self) -> None:
         await self._writer.close()
 
+    async def backup(self, path: Path) -> None:
+        """A copy of the whole store at one moment, while it is used. Raises StoreUnavailableError."""
+        await self._writer.backup(path)
+
     async def watch(self, wake: Callable[[], None], stop: Callable[[], None]) -> None:  # noqa: ARG002 - the port's signature
         """Nobody else has this store open."""
         await asyncio.Event().wait()

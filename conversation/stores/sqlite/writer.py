@@ -18,6 +18,7 @@ second process fails loudly and a crash leaves nothing locked.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -43,6 +44,12 @@ SCHEMA_VERSION = 3
 
 LARGEST_NUMBER = 2**63 - 1
 """That a statement can be given."""
+
+_BACKUP_PAGES = 64
+"""Pages that are copied at once: about a millisecond in which steps wait."""
+
+_BACKUP_PAUSE = 0.005
+"""Seconds between two copies."""
 
 _KIND = 0xFF
 """Of SQLite's error codes: the rest is detail."""
@@ -94,6 +101,26 @@ class Writer:
         if len(self._waiting) >= WAITING:
             raise StoreUnavailableError("the disk is too slow for what arrives")
         return await self._submit(step)
+
+    async def backup(self, path: Path) -> None:
+        """Copy the database as it is at one moment, while steps go on. Raises StoreUnavailableError.
+
+        What is copied already is kept up to date until the last page (sqlite.org/backup.html: changes through the
+        connection that is backed up are seen at once); while a step writes, the copy waits.
+        """
+        source = self._connection
+        if source is None:
+            raise StoreUnavailableError("the store is closed")
+
+        def copy() -> None:
+            path.touch(mode=0o600)
+            with contextlib.closing(sqlite3.connect(path)) as target:
+                source.backup(target, pages=_BACKUP_PAGES, sleep=_BACKUP_PAUSE)
+
+        try:
+            await asyncio.to_thread(copy)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailableError(f"cannot back up to {path}: {error}") from error
 
     def _connect(self) -> sqlite3.Connection:
         try:
