@@ -13,7 +13,19 @@ from conversation.clock import Clock
 from conversation.stores.records import Records
 from gateway.admin.administration import Administration
 from gateway.body import LARGEST_BODY
-from gateway.console import agents, audit, bots, letters, overview, privacy, setup, status, tokens
+from gateway.console import (
+    agents,
+    audit,
+    bots,
+    conversations,
+    letters,
+    overview,
+    playground,
+    privacy,
+    setup,
+    status,
+    tokens,
+)
 from gateway.console.console import Console
 from gateway.console.door import Door
 from gateway.console.oidc import IdentityProvider, Provider
@@ -61,7 +73,19 @@ def make_console(
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(streams.end)
     app.add_routes([web.get("/static/{name}", serve_file), *door.routes()])
-    for subject in (overview, bots, setup, status, agents, letters, audit, tokens, privacy):
+    for subject in (
+        overview,
+        bots,
+        setup,
+        status,
+        agents,
+        playground,
+        conversations,
+        letters,
+        audit,
+        tokens,
+        privacy,
+    ):
         app.add_routes(subject.routes(console))
     return app
 

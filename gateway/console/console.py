@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
@@ -47,17 +47,13 @@ class Console:
         self,
         request: web.Request,
         template: str,
-        found: AsyncIterator[T],
+        found: AsyncGenerator[T, None],
         values: Callable[[T], dict[str, object]],
     ) -> web.StreamResponse:
         """What ``found`` yields, each rendered as a piece of a page."""
 
         async def pieces() -> AsyncGenerator[str, None]:
-            if isinstance(found, AsyncGenerator):
-                async with aclosing(found):
-                    async for one in found:
-                        yield self.pages.piece(request, template, **values(one))
-            else:
+            async with aclosing(found):
                 async for one in found:
                     yield self.pages.piece(request, template, **values(one))
 

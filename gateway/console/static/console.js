@@ -1,8 +1,10 @@
 // What makes the pages livelier. Every page works without it.
+import { chats } from "./chat.js";
 import { copyButtons } from "./copy.js";
 import { follow } from "./live.js";
 import { progress } from "./progress.js";
 
+chats();
 copyButtons();
 follow();
 progress();
