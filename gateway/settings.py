@@ -21,10 +21,11 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationI
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from gateway.admin.access import Role
 from gateway.bot_settings import SECTIONS, Agent, Bot
 from gateway.certificates import OptionalCertificates
 from gateway.config_file import Problem, SettingsError, read
-from gateway.secret import OptionalSecret, Sources
+from gateway.secret import OptionalSecret, Secret, Sources
 from gateway.secrets import Keyring
 from gateway.setting_values import Count, Duration, ListenAddress, Section, WebAddress, Whole, invalid
 from gateway.settings_errors import check_names, explained
@@ -38,11 +39,27 @@ class Server(Section):
     public_url: WebAddress | None = None
 
 
+class Oidc(Section):
+    """Signing in to the console at an identity provider. ``roles``: by a value of ``claim``."""
+
+    issuer: WebAddress
+    client_id: Annotated[str, Field(min_length=1)]
+    client_secret: Secret
+    claim: Annotated[str, Field(min_length=1)] = "email"
+    roles: Annotated[dict[str, Role], Field(min_length=1)]
+
+
 class Admin(Section):
-    """Without ``listen`` it shares the server's port; without ``token`` it is off."""
+    """Without ``listen`` it shares the server's port; without ``token`` and ``oidc`` it is off."""
 
     listen: ListenAddress | None = None
     token: OptionalSecret = None
+    oidc: Oidc | None = None
+
+    @property
+    def on(self) -> bool:
+        """Whether anybody can come in."""
+        return self.token is not None or self.oidc is not None
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -185,8 +202,8 @@ class Settings(Section):
         if "namespace" in self.store.model_fields_set and self.store.kind != "redis":
             idle.append("store.namespace")
         told = [f"{key} has no effect in this version" for key in idle]
-        if self.admin.listen is not None and self.admin.token is None:
-            told.append("admin.listen has no effect without admin.token")
+        if self.admin.listen is not None and not self.admin.on:
+            told.append("admin.listen has no effect without admin.token or admin.oidc")
         return told
 
 
@@ -195,6 +212,7 @@ _SECTIONS: dict[tuple[str, ...], type[Section]] = {
     (): Settings,
     ("server",): Server,
     ("admin",): Admin,
+    ("admin", "oidc"): Oidc,
     ("store",): Store,
     ("retention",): Kept,
     ("limits",): Limits,

@@ -61,6 +61,7 @@ from gateway.bot_settings import Agent as AgentSettings
 from gateway.bot_settings import AnyBot, SlackBot, StoredSlackBot
 from gateway.canary import check_canary
 from gateway.console import make_console
+from gateway.console.oidc import Provider as IdentityProvider
 from gateway.hosting import Hosting, Provisioned
 from gateway.secret import Sources
 from gateway.settings import Limits, Settings
@@ -140,7 +141,7 @@ async def build(
         else:
             api = make_api(administration, repetitions)
             console = make_console(
-                administration, store.records, clock, models, public_url=settings.server.public_url
+                administration, store.records, clock, models, provider=_identity_provider(settings)
             )
             if settings.admin.listen is None:
                 app, admin = make_app(webhooks, directory, api, console), None
@@ -159,8 +160,7 @@ def _administration(
     clock: Clock,
 ) -> Administration | None:
     """None if nobody could use it."""
-    token = _plain(settings.admin.token)
-    if not token:
+    if not settings.admin.on:
         return None
 
     async def admit(message: InboundMessage, limits: BotLimits) -> Admission:
@@ -174,7 +174,7 @@ def _administration(
     )
     return Administration(
         attempts=Attempts(clock),
-        tokens=Tokens(store.records, audit, clock, bootstrap=token),
+        tokens=Tokens(store.records, audit, clock, bootstrap=_plain(settings.admin.token) or None),
         bots=Bots(hosting, bots, public_url, make_manifest),
         agents=Agents(hosting, agents),
         rotation=Rotation(store.records, settings.keyring, audit),
@@ -186,6 +186,15 @@ def _administration(
             hosting.bots, hosting.agents, hosting.routes, store, directory, audit, clock
         ),
         playground=Playground(hosting.bots, store, directory, clock),
+    )
+
+
+def _identity_provider(settings: Settings) -> IdentityProvider | None:
+    given = settings.admin.oidc
+    if given is None:
+        return None
+    return IdentityProvider(
+        given.issuer, given.client_id, _plain(given.client_secret), given.claim, given.roles
     )
 
 

@@ -101,15 +101,16 @@ _stored = Stored("turnkeeper.token.v1", _Token)
 
 
 class Tokens:
-    """``bootstrap`` is the token of the configuration: an admin's, for all bots."""
+    """``bootstrap`` is the token of the configuration: an admin's, for all bots. None: it has none."""
 
-    def __init__(self, records: Records, audit: Audit, clock: Clock, *, bootstrap: str) -> None:
-        if not bootstrap:
+    def __init__(self, records: Records, audit: Audit, clock: Clock, *, bootstrap: str | None) -> None:
+        if bootstrap == "":
             raise ValueError("an empty token would let everybody in")
         self._records = records
         self._audit = audit
         self._clock = clock
-        self._bootstrap = _digest(bootstrap)
+        # Without one, what no bearer has as its digest.
+        self._bootstrap = b"" if bootstrap is None else _digest(bootstrap)
 
     async def list(self, who: Principal) -> tuple[TokenView, ...]:
         """Those that were made here, oldest first; the one of the configuration is not among them."""

@@ -47,11 +47,10 @@ def make_console(
     *,
     with_token: bool = True,
     provider: Provider | None = None,
-    public_url: str | None = None,
 ) -> web.Application:
     """To be put under PREFIX, see ``add_console``. ``with_token``: people may sign in with a token.
 
-    ``http`` reaches the identity provider. ``public_url`` is where people reach this, where that is known.
+    ``http`` reaches the identity provider.
     """
     pages, streams = Pages(clock), Streams()
     sessions = Sessions(
@@ -64,7 +63,6 @@ def make_console(
         pages,
         with_token=with_token,
         provider=IdentityProvider(provider, http) if provider else None,
-        public_url=public_url,
     )
     console = Console(administration, sessions, door, pages, streams)
     app = web.Application(

@@ -34,7 +34,7 @@ _log = structlog.get_logger()
 
 
 class Door:
-    """``public_url`` is where people reach the console, if that is known; the provider must know the callback."""
+    """``with_token``: people may sign in with a token too."""
 
     def __init__(
         self,
@@ -45,7 +45,6 @@ class Door:
         *,
         with_token: bool,
         provider: IdentityProvider | None,
-        public_url: str | None,
     ) -> None:
         self._sessions = sessions
         self._audit = audit
@@ -53,7 +52,6 @@ class Door:
         self._pages = pages
         self._with_token = with_token
         self._provider = provider
-        self._public_url = public_url
 
     def routes(self) -> list[web.RouteDef]:
         routes = [
@@ -183,12 +181,11 @@ class Door:
         )
 
     def _callback(self, request: web.Request) -> str:
-        """Where the provider sends the browser back to: the same host, or the cookie would not come along."""
-        if self._public_url and self._public_url.partition("://")[2].partition("/")[0] == request.host:
-            origin = "/".join(self._public_url.split("/")[:3])
-        else:
-            proxied = request.headers.get("X-Forwarded-Proto", "").lower() == "https"
-            origin = f"{'https' if proxied or request.secure else 'http'}://{request.host}"
+        """Where the provider sends the browser back to: the same host, or the cookie would not come along. It accepts
+        registered addresses alone.
+        """
+        proxied = request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+        origin = f"{'https' if proxied or request.secure else 'http'}://{request.host}"
         return f"{origin}/console/sign-in/oidc/back"
 
 

@@ -154,12 +154,12 @@ class IdentityProvider:
             "code_verifier": verifier,
             "client_id": given.client_id,
         }
-        login = aiohttp.BasicAuth(_form_encoded(given.client_id), _form_encoded(given.client_secret))
+        login = aiohttp.encode_basic_auth(_form_encoded(given.client_id), _form_encoded(given.client_secret))
         try:
             async with self._http.post(
                 str(addresses.token_endpoint),
                 data=form,
-                headers={"Accept": "application/json", "Authorization": login.encode()},
+                headers={"Accept": "application/json", "Authorization": login},
                 timeout=TIMEOUT,
                 allow_redirects=False,
             ) as response:

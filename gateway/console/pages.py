@@ -72,6 +72,15 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
 )
 
 
+def _again(request: web.Request) -> str:
+    """The address of what is shown, to come back to; of what cannot be asked for again, a page near it. What an
+    identity provider answered is for this once.
+    """
+    if request.path.startswith("/console/sign-in/"):
+        return "/console/sign-in"
+    return request.rel_url.raw_path_qs if request.method == "GET" else "/console/"
+
+
 class Pages:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -99,7 +108,7 @@ class Pages:
             "may": (lambda permission, bot=None: who is not None and who.may(Permission(permission), bot)),
             "navigation": NAVIGATION,
             "here": request.path,
-            "here_with_query": request.rel_url.raw_path_qs,
+            "again": _again(request),
             "done": request.query.get("done", ""),
             "time": partial(self._time, chosen.language),
             "duration": duration,

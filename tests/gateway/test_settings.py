@@ -561,7 +561,7 @@ store: {{url: "memory:", namespace: other}}
 """
     assert config.load(text).unsupported() == [
         "store.namespace has no effect in this version",
-        "admin.listen has no effect without admin.token",
+        "admin.listen has no effect without admin.token or admin.oidc",
     ]
     assert config.load(ECHO).unsupported() == []
     assert config.load("admin: {listen: '127.0.0.1:8081', token: t}\n" + ECHO).unsupported() == []
