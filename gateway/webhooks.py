@@ -5,6 +5,8 @@ Invariant: 200 ``accepted`` is answered only after the message is durable in its
 
 from __future__ import annotations
 
+import time
+
 import structlog
 from aiohttp import web
 
@@ -27,6 +29,7 @@ from conversation.stores.port import StoreUnavailableError
 from conversation.turn import Reason
 from gateway.body import read_body
 from gateway.hosting import Hosting
+from gateway.status import StatusBook
 
 ADMISSION = "X-Turnkeeper-Admission"
 
@@ -44,7 +47,9 @@ class Webhooks:
         directory: Directory,
         notices: Notices,
         clock: Clock,
+        status: StatusBook,
     ) -> None:
+        self._status = status
         self._hosting = hosting
         self._directory = directory
         self._notices = notices
@@ -58,12 +63,21 @@ class Webhooks:
         if hosted is None:
             return web.Response(status=404, text="there is no such bot")
         body = await read_body(request)
+        begun = time.perf_counter()
         received = hosted.channel.receive(WebhookRequest(request.headers, body, self._clock.now()))
         try:
-            return await self._do(hosted.bot, received)
+            response = await self._do(hosted.bot, received)
         except StoreUnavailableError as error:
             _log.warning("webhook not taken", bot=hosted.bot.id, cause=str(error))
-            return web.Response(status=503, headers={"Retry-After": "5"}, text="try again")
+            response = web.Response(status=503, headers={"Retry-After": "5"}, text="try again")
+        self._count(hosted.bot, received, response, time.perf_counter() - begun)
+        return response
+
+    def _count(self, bot: Bot, received: Received, response: web.Response, seconds: float) -> None:
+        what, _, reason = response.headers.get(ADMISSION, "").partition("; reason=")
+        if isinstance(received, Rejected):
+            what, reason = "rejected", received.reason
+        self._status.answered(bot.id, what or "unavailable", reason, seconds)
 
     async def _do(self, bot: Bot, received: Received) -> web.Response:
         match received:

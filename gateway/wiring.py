@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -25,6 +25,7 @@ from conversation.busy import Limits as BotLimits
 from conversation.clock import Clock, SystemClock
 from conversation.directory import Directory
 from conversation.executor import Executor
+from conversation.in_flight import InFlight
 from conversation.messages import InboundMessage
 from conversation.notices import Notices
 from conversation.outbound import Outbound
@@ -48,12 +49,15 @@ from gateway.admin.bots import Bots
 from gateway.admin.conversations import ConversationDesk
 from gateway.admin.dead_letters import DeadLetters
 from gateway.admin.events import Events
+from gateway.admin.live import Live
 from gateway.admin.manifests import Manifest, NeedView
 from gateway.admin.playground import Playground
 from gateway.admin.privacy import PersonalData
 from gateway.admin.rotation import Rotation
+from gateway.admin.status import BotStatuses
 from gateway.admin.stored import Stored
 from gateway.admin.tokens import Tokens
+from gateway.admin.turns import Turns
 from gateway.api import make_api
 from gateway.api.idempotency import Repetitions
 from gateway.app import make_admin_app, make_app
@@ -63,8 +67,11 @@ from gateway.canary import check_canary
 from gateway.console import make_console
 from gateway.console.oidc import Provider as IdentityProvider
 from gateway.hosting import Hosting, Provisioned
+from gateway.janitor import Janitor
+from gateway.replies import Replies
 from gateway.secret import Sources
 from gateway.settings import Limits, Settings
+from gateway.status import StatusBook
 from gateway.webhooks import Webhooks
 
 LARK_HOSTS = {"feishu": "https://open.feishu.cn", "lark": "https://open.larksuite.com"}
@@ -75,7 +82,7 @@ class Gateway:
     """What runs. ``background`` is to be run, and ``started`` awaited, before ``app`` is served.
 
     ``admin`` is to be served at ``admin.listen``; None where that is not set, or the API is off. Then there is no
-    ``administration`` either.
+    ``administration`` either. ``beside``: what else runs in the background, by name.
     """
 
     app: web.Application
@@ -84,16 +91,17 @@ class Gateway:
     directory: Directory
     notices: Notices
     repairs: Repairs
-    repetitions: Repetitions
     hosting: Hosting
     administration: Administration | None
+    beside: Mapping[str, Callable[[], Coroutine[None, None, None]]]
 
     async def background(self, started: asyncio.Event) -> None:
         """Everything that runs beside HTTP, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.notices.run(), name="notices")
             tasks.create_task(self.repairs.run(), name="repairs")
-            tasks.create_task(self.repetitions.run(), name="repetitions")
+            for name, run in self.beside.items():
+                tasks.create_task(run(), name=name)
             tasks.create_task(self.hosting.run(lambda: self.directory.running_since), name="hosting")
             tasks.create_task(self.directory.run(started), name="directory")
 
@@ -129,13 +137,28 @@ async def build(
         hosting = Hosting(provisioned, store.records, sources, maker)
         resources.push_async_callback(hosting.close)
         await hosting.start()
-        executor = Executor(hosting.bots, hosting.agents, store.turns, store.transcripts, clock)
-        actor = Actor(executor, store.turns, clock, keep_turns=settings.limits.max_turns)
+        in_flight = InFlight()
+        executor = Executor(hosting.bots, hosting.agents, store.turns, store.transcripts, clock, in_flight)
+        status = StatusBook(
+            store.records, clock, lambda: {one.bot.id: one.channel for one in hosting.routes.values()}
+        )
+        actor = Actor(executor, store.turns, clock, keep_turns=settings.limits.max_turns, observer=status)
         directory = Directory(store, actor.run, clock, max_replies=settings.limits.max_replies)
         notices = Notices()
         repetitions = Repetitions(store.records, clock)
-        administration = _administration(settings, store, hosting, sources, directory, clock)
-        webhooks = Webhooks(hosting, directory, notices, clock)
+        replies = Replies(in_flight, store.records, clock, alone=store.exclusive)
+        statuses = BotStatuses(hosting.routes, hosting.problems, status, store.conversations)
+        administration = _administration(
+            settings, store, hosting, sources, directory, clock, replies, status, statuses
+        )
+        beside = {
+            "repetitions": repetitions.run,
+            "replies": replies.run,
+            "status": status.run,
+            "scopes": statuses.run,
+            "janitor": Janitor(store.records, clock).run,
+        }
+        webhooks = Webhooks(hosting, directory, notices, clock, status)
         if administration is None:
             app, admin = make_app(webhooks, directory), None
         else:
@@ -148,7 +171,7 @@ async def build(
             else:
                 app, admin = make_app(webhooks, directory), make_admin_app(api, console)
         repairs = Repairs(hosting.bots, store.turns)
-        yield Gateway(app, admin, store, directory, notices, repairs, repetitions, hosting, administration)
+        yield Gateway(app, admin, store, directory, notices, repairs, hosting, administration, beside)
 
 
 def _administration(
@@ -158,6 +181,9 @@ def _administration(
     sources: Sources,
     directory: Directory,
     clock: Clock,
+    replies: Replies,
+    status: StatusBook,
+    statuses: BotStatuses,
 ) -> Administration | None:
     """None if nobody could use it."""
     if not settings.admin.on:
@@ -185,6 +211,9 @@ def _administration(
         conversations=ConversationDesk(
             hosting.bots, hosting.agents, hosting.routes, store, directory, audit, clock
         ),
+        turns=Turns(hosting.routes, store, status),
+        live=Live(hosting.bots, hosting.agents, hosting.routes, store, replies, clock),
+        status=statuses,
         playground=Playground(hosting.bots, store, directory, clock),
     )
 

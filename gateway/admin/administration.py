@@ -11,10 +11,13 @@ from gateway.admin.bots import Bots
 from gateway.admin.conversations import ConversationDesk
 from gateway.admin.dead_letters import DeadLetters
 from gateway.admin.events import Events
+from gateway.admin.live import Live
 from gateway.admin.playground import Playground
 from gateway.admin.privacy import PersonalData
 from gateway.admin.rotation import Rotation
+from gateway.admin.status import BotStatuses
 from gateway.admin.tokens import Tokens
+from gateway.admin.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +34,7 @@ class Administration:
     events: Events
     dead_letters: DeadLetters
     conversations: ConversationDesk
+    turns: Turns
+    live: Live
+    status: BotStatuses
     playground: Playground

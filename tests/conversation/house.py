@@ -11,7 +11,9 @@ from conversation.bot import Agent, Bot, Gates, Timeouts
 from conversation.busy import Limits, WhenBusy
 from conversation.directory import Directory
 from conversation.executor import Executor
+from conversation.in_flight import InFlight
 from conversation.messages import InboundMessage
+from conversation.observer import Observer, Unobserved
 from conversation.outbound import Outbound
 from conversation.repairs import Repairs
 from conversation.stores.events import Event
@@ -53,13 +55,16 @@ class House:
             when_busy,
             keep_texts,
         )
+        self.bots = {"helpdesk": self.bot}
+        self.in_flight = InFlight()
+        self.observer: Observer = Unobserved()
         self.directory = self._directory()
 
     def _directory(self) -> Directory:
         executor = Executor(
-            {"helpdesk": self.bot}, self.agents, self.store.turns, self.store.transcripts, self.clock
+            self.bots, self.agents, self.store.turns, self.store.transcripts, self.clock, self.in_flight
         )
-        actor = Actor(executor, self.store.turns, self.clock, keep_turns=100)
+        actor = Actor(executor, self.store.turns, self.clock, keep_turns=100, observer=self.observer)
         return Directory(
             self.store,
             actor.run,
@@ -73,7 +78,7 @@ class House:
         """A process's life; leaving the context is its sudden death: nothing is released."""
         self.directory = self._directory()
         started = asyncio.Event()
-        repairs = Repairs({"helpdesk": self.bot}, self.store.turns)
+        repairs = Repairs(self.bots, self.store.turns)
         life = [asyncio.create_task(self.directory.run(started)), asyncio.create_task(repairs.run())]
         await started.wait()
         yield
