@@ -13,6 +13,7 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev $(VENV)/.chart
 	scripts/debian-packages
+	scripts/node-packages
 	$(BIN)/pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev

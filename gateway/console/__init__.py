@@ -19,12 +19,14 @@ from gateway.console import (
     bots,
     conversations,
     letters,
+    live,
     overview,
     playground,
     privacy,
     setup,
     status,
     tokens,
+    turns,
 )
 from gateway.console.console import Console
 from gateway.console.door import Door
@@ -37,6 +39,22 @@ from gateway.console.static import serve_file
 from gateway.console.streams import Streams
 
 PREFIX = "/console"
+
+SUBJECTS = (
+    overview,
+    bots,
+    setup,
+    status,
+    agents,
+    playground,
+    live,
+    conversations,
+    turns,
+    letters,
+    audit,
+    tokens,
+    privacy,
+)
 
 
 def make_console(
@@ -71,19 +89,7 @@ def make_console(
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(streams.end)
     app.add_routes([web.get("/static/{name}", serve_file), *door.routes()])
-    for subject in (
-        overview,
-        bots,
-        setup,
-        status,
-        agents,
-        playground,
-        conversations,
-        letters,
-        audit,
-        tokens,
-        privacy,
-    ):
+    for subject in SUBJECTS:
         app.add_routes(subject.routes(console))
     return app
 

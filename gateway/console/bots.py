@@ -29,7 +29,7 @@ def routes(console: Console) -> list[web.RouteDef]:
     async def listed(request: web.Request) -> web.Response:
         who = caller(request)
         bots = await desk.bots.list(who)
-        found = [(bot, await status_of(console, who, bot.id)) for bot in bots]
+        found = [(bot, await status_of(console, who, bot)) for bot in bots]
         return console.page(request, "bots.html", bots=found, may_add=may(request, Permission.CONFIGURE))
 
     async def shown(request: web.Request) -> web.Response:
@@ -159,7 +159,7 @@ async def _bot_page(
         "bot.html",
         status=status,
         bot=bot,
-        status_of=await status_of(console, who, bot.id),
+        status_of=await status_of(console, who, bot),
         settings=form(settings_of(bot.channel)),
         secrets=form(SECRETS[bot.channel]),
         groups=(("usual", USUAL), ("access", ACCESS), ("advanced", ADVANCED[bot.channel])),

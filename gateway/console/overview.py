@@ -19,7 +19,7 @@ def routes(console: Console) -> list[web.RouteDef]:
         bots = await desk.bots.list(who)
         agents = await desk.agents.list(who)
         letters = await desk.dead_letters.page(who, cursor=None, limit=_MOST_LETTERS)
-        found = [(bot, await status_of(console, who, bot.id)) for bot in bots]
+        found = [(bot, await status_of(console, who, bot)) for bot in bots]
         return console.page(
             request,
             "overview.html",

@@ -182,7 +182,7 @@ async def _step_page(
         locked=bot.provisioned or not may(request, Permission.CONFIGURE, bot.id),
         findings=(),
         done_testing=False,
-        status_of=await status_of(console, who, bot.id),
+        status_of=await status_of(console, who, bot),
     )
 
 

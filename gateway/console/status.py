@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-
 from aiohttp import web
 
 from gateway.admin.access import Principal
-from gateway.console.console import Console
+from gateway.admin.bots import BotView
+from gateway.admin.errors import UnknownError
+from gateway.admin.status import StatusView
+from gateway.console.console import Console, caller
 
 
-@dataclass(frozen=True)
-class Status:
-    challenge_at: datetime | None = None
-    first_event_at: datetime | None = None
-    last_event_at: datetime | None = None
-    last_error_at: datetime | None = None
-    last_error: str | None = None
-    acks: Mapping[str, int] = field(default_factory=dict)
-    replies: Mapping[str, int] = field(default_factory=dict)
-    notices: Mapping[str, int] = field(default_factory=dict)
-    rejected: Mapping[str, int] = field(default_factory=dict)
-    ignored: Mapping[str, int] = field(default_factory=dict)
-    ack_ms_p99: float | None = None
-    running: int = 0
-    waiting: int = 0
-    held_back_seconds: float = 0.0
-    missing_scopes: tuple[str, ...] | None = None
-    seen_events: tuple[str, ...] = ()
+async def status_of(console: Console, who: Principal, bot: BotView) -> StatusView:
+    """Of a bot that this process has not heard of yet: nothing was seen."""
+    try:
+        return await console.administration.status.of(who, bot.id)
+    except UnknownError:
+        return NOTHING_SEEN
 
 
-async def status_of(console: Console, who: Principal, bot: str) -> Status:
-    await console.administration.bots.get(who, bot)
-    return Status()
+def routes(console: Console) -> list[web.RouteDef]:
+    desk = console.administration
+
+    async def followed(request: web.Request) -> web.StreamResponse:
+        who = caller(request)
+        bot = await desk.bots.get(who, request.match_info["id"])
+        return await console.stream(
+            request, "bot_status.html", desk.status.watch(who, bot.id), lambda status: {"status": status}
+        )
+
+    return [web.get("/bots/{id}/status", followed)]
 
 
-def routes(console: Console) -> list[web.RouteDef]:  # noqa: ARG001 - the stream comes with the service
-    return []
+NOTHING_SEEN = StatusView(
+    challenge_at=None,
+    first_event_at=None,
+    last_event_at=None,
+    last_error_at=None,
+    last_error=None,
+    last_error_en=None,
+    last_error_zh=None,
+    acks={},
+    replies={},
+    notices={},
+    rejected={},
+    ignored={},
+    ack_ms_p99=None,
+    running=0,
+    waiting=0,
+    held_back_seconds=0.0,
+    missing_scopes=None,
+    seen_events=(),
+)
