@@ -20,21 +20,16 @@ if TYPE_CHECKING:  # drawn with only by those commands that print
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the process's exit code."""
     options = _parser().parse_args(arguments)
-    match options.command:
-        case "demo":
-            from gateway import demo  # noqa: PLC0415 - draws with rich, which serving does not need
+    if options.command == "demo":
+        from gateway import demo  # noqa: PLC0415 - draws with rich, which serving does not need
 
-            return demo.run(chaos=options.chaos)
-        case "check":
-            return _with_settings(options.config, lambda settings: _check(settings, live=options.live))
-        case "secrets":
-            return _with_settings(options.config, lambda settings: _secrets(settings, options))
-        case "manifest":
-            return _with_settings(options.config, lambda settings: _manifest(settings, options))
-        case "dead-letters":
-            return _with_settings(options.config, lambda settings: _dead_letters(settings, options))
-        case _:
-            return _with_settings(options.config, _serve)
+        return demo.run(chaos=options.chaos)
+    try:
+        settings = load(find_config(options.config))
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return _COMMANDS[options.command](settings, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,6 +53,13 @@ def _parser() -> argparse.ArgumentParser:
     manifest.add_argument("bot", metavar="BOT")
     manifest.add_argument("--url", help="ask the gateway at this address")
     manifest.add_argument("--json", action="store_true", help="print JSON")
+    backup = commands.add_parser(
+        "backup", parents=[config], help="copy the embedded store to a file, also while the gateway runs"
+    )
+    backup.add_argument("file", metavar="FILE")
+    backup.add_argument("--url", help="the gateway's address, else as the configuration says")
+    restore = commands.add_parser("restore", parents=[config], help="put such a file in the store's place")
+    restore.add_argument("file", metavar="FILE")
     secrets = commands.add_parser("secrets", help="stored secrets").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )
@@ -87,16 +89,7 @@ def _add_dead_letters(parser: argparse.ArgumentParser, config: argparse.Argument
         actions.add_parser(action, parents=[common], help=does).add_argument("id", metavar="ID")
 
 
-def _with_settings(config: str | None, command: Callable[[Settings], int]) -> int:
-    try:
-        settings = load(find_config(config))
-    except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return command(settings)
-
-
-def _serve(settings: Settings) -> int:
+def _serve(settings: Settings, _: argparse.Namespace) -> int:
     import structlog  # noqa: PLC0415 - see the module's docstring, here and below
     import uvloop  # noqa: PLC0415
 
@@ -123,7 +116,7 @@ def _serve(settings: Settings) -> int:
     return code
 
 
-def _check(settings: Settings, *, live: bool) -> int:
+def _check(settings: Settings, options: argparse.Namespace) -> int:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
@@ -132,7 +125,7 @@ def _check(settings: Settings, *, live: bool) -> int:
     async def ask() -> bool:
         table = Table("", "asked", "said", title="turnkeeper check")
         well = True
-        async for finding in examine(settings, live=live):
+        async for finding in examine(settings, live=options.live):
             well = well and finding.ok
             table.add_row("[green]✓[/]" if finding.ok else "[red]✗[/]", finding.subject, finding.detail)
         Console().print(table)
@@ -152,6 +145,14 @@ def _manifest(settings: Settings, options: argparse.Namespace) -> int:
     from gateway.commands.manifest import run  # noqa: PLC0415
 
     return _command(lambda console: run(settings, options.bot, options.url, console, json=options.json))
+
+
+def _backup(settings: Settings, options: argparse.Namespace) -> int:
+    from gateway.commands.backup import back_up, restore  # noqa: PLC0415
+
+    if options.command == "restore":
+        return _command(lambda console: restore(settings, options.file, console))
+    return _command(lambda console: back_up(settings, options.file, options.url, console))
 
 
 def _secrets(settings: Settings, options: argparse.Namespace) -> int:
@@ -174,3 +175,14 @@ def _command(run: Callable[[Console], Coroutine[None, None, bool | None]]) -> in
     except CommandError as error:
         sys.stderr.write(f"turnkeeper: {error}\n")
         return 1
+
+
+_COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
+    "serve": _serve,
+    "check": _check,
+    "manifest": _manifest,
+    "dead-letters": _dead_letters,
+    "secrets": _secrets,
+    "backup": _backup,
+    "restore": _backup,
+}

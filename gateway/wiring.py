@@ -45,6 +45,7 @@ from gateway.admin.administration import Administration
 from gateway.admin.agents import Agents
 from gateway.admin.attempts import Attempts
 from gateway.admin.audit import Audit
+from gateway.admin.backup import Backup, Copy
 from gateway.admin.bots import Bots
 from gateway.admin.conversations import ConversationDesk
 from gateway.admin.dead_letters import DeadLetters
@@ -205,6 +206,7 @@ def _administration(
         agents=Agents(hosting, agents),
         rotation=Rotation(store.records, settings.keyring, audit),
         audit=audit,
+        backup=Backup(copy_of(store), settings.store.path.parent, audit),
         privacy=PersonalData(store.privacy, lambda: list(hosting.routes), audit),
         events=Events(store.events),
         dead_letters=DeadLetters(store.turns, admit, hosting.limits, audit),
@@ -225,6 +227,11 @@ def _identity_provider(settings: Settings) -> IdentityProvider | None:
     return IdentityProvider(
         given.issuer, given.client_id, _plain(given.client_secret), given.claim, given.roles
     )
+
+
+def copy_of(store: Store) -> Copy | None:
+    """How a store that is a file is copied while it is used."""
+    return store.backup if isinstance(store, SqliteStore) else None
 
 
 def make_store(settings: Settings, clock: Clock) -> Store:

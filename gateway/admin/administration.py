@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gateway.admin.agents import Agents
 from gateway.admin.attempts import Attempts
 from gateway.admin.audit import Audit
+from gateway.admin.backup import Backup
 from gateway.admin.bots import Bots
 from gateway.admin.conversations import ConversationDesk
 from gateway.admin.dead_letters import DeadLetters
@@ -30,6 +31,7 @@ class Administration:
     agents: Agents
     rotation: Rotation
     audit: Audit
+    backup: Backup
     privacy: PersonalData
     events: Events
     dead_letters: DeadLetters

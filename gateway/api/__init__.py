@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from gateway.admin.administration import Administration
-from gateway.api import agents, audit, bots, dead_letters, events, privacy, secrets, tokens, whoami
+from gateway.api import agents, audit, backup, bots, dead_letters, events, privacy, secrets, tokens, whoami
 from gateway.api.auth import require
 from gateway.api.endpoint import Subject
 from gateway.api.idempotency import Repetitions
@@ -46,7 +46,7 @@ def make_api(administration: Administration, repetitions: Repetitions) -> web.Ap
     declared = subjects(administration)
     for subject in declared:
         api.add_routes(routes.of(subject.endpoints))
-    api.add_routes([described(declared)])
+    api.add_routes([described(declared), backup.route(administration.backup)])
     api.on_response_prepare.append(_for_nobody_else)
     api.on_shutdown.append(lambda _: streams.close())
     return api
