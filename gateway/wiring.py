@@ -55,6 +55,7 @@ from gateway.admin.manifests import Manifest, NeedView
 from gateway.admin.playground import Playground
 from gateway.admin.privacy import PersonalData
 from gateway.admin.rotation import Rotation
+from gateway.admin.selftest import SelfTest
 from gateway.admin.status import BotStatuses
 from gateway.admin.stored import Stored
 from gateway.admin.tokens import Tokens
@@ -150,7 +151,7 @@ async def build(
         replies = Replies(in_flight, store.records, clock, alone=store.exclusive)
         statuses = BotStatuses(hosting.routes, hosting.problems, status, store.conversations)
         administration = _administration(
-            settings, store, hosting, sources, directory, clock, replies, status, statuses
+            settings, store, hosting, sources, directory, clock, platforms, replies, status, statuses
         )
         beside = {
             "repetitions": repetitions.run,
@@ -182,6 +183,7 @@ def _administration(
     sources: Sources,
     directory: Directory,
     clock: Clock,
+    http: aiohttp.ClientSession,
     replies: Replies,
     status: StatusBook,
     statuses: BotStatuses,
@@ -199,10 +201,11 @@ def _administration(
     agents = Stored(
         documents.AGENTS, store.records, sources, audit, hosting.provisioned.agents, hosting.refresh
     )
+    bot_desk = Bots(hosting, bots, public_url, make_manifest)
     return Administration(
         attempts=Attempts(clock),
         tokens=Tokens(store.records, audit, clock, bootstrap=_plain(settings.admin.token) or None),
-        bots=Bots(hosting, bots, public_url, make_manifest),
+        bots=bot_desk,
         agents=Agents(hosting, agents),
         rotation=Rotation(store.records, settings.keyring, audit),
         audit=audit,
@@ -217,6 +220,7 @@ def _administration(
         live=Live(hosting.bots, hosting.agents, hosting.routes, store, replies, clock),
         status=statuses,
         playground=Playground(hosting.bots, store, directory, clock),
+        selftest=SelfTest(bot_desk, hosting.bots, hosting.routes, store, directory, audit, clock, http),
     )
 
 

@@ -16,6 +16,7 @@ from gateway.admin.live import Live
 from gateway.admin.playground import Playground
 from gateway.admin.privacy import PersonalData
 from gateway.admin.rotation import Rotation
+from gateway.admin.selftest import SelfTest
 from gateway.admin.status import BotStatuses
 from gateway.admin.tokens import Tokens
 from gateway.admin.turns import Turns
@@ -40,3 +41,4 @@ class Administration:
     live: Live
     status: BotStatuses
     playground: Playground
+    selftest: SelfTest
