@@ -102,7 +102,13 @@ def read(kind: Kind[M], id: str, document: JsonObject, sources: Sources) -> M:
 
 
 def load(record: Record) -> JsonObject:
-    document: JsonObject = orjson.loads(record.document)
+    """What is stored, as it was written. Raises InvalidError."""
+    try:
+        document = orjson.loads(record.document)
+    except orjson.JSONDecodeError:
+        document = None
+    if not isinstance(document, dict) or document.get("id") != record.id:
+        raise InvalidError([FieldProblem(record.kind, "its record is damaged; remove it, and make it anew")])
     return document
 
 

@@ -32,6 +32,13 @@ from gateway.secret import Sources
 LOOK_EVERY = 1.0
 """Seconds between two looks at the records; a change is in force within twice that."""
 
+TRY_AGAIN_EVERY = 10.0
+"""Seconds after which a record with a problem is read again: a file with its secret may be there by then."""
+
+LINGER = 30.0
+"""Seconds for which what is not in force any more stays open in any case: for notices and repairs, which are no
+replies, and for what still waited for a bot that was removed."""
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -103,6 +110,7 @@ class Hosting:
         self._hosted: dict[str, HostedBot] = {}
         self._retired: list[tuple[float, Callable[[], Awaitable[None]]]] = []
         self._revisions: tuple[int, int] | None = None
+        self._read_at = 0.0
         self._changing = asyncio.Lock()
 
     async def start(self) -> None:
@@ -121,7 +129,7 @@ class Hosting:
         while True:
             await asyncio.sleep(LOOK_EVERY)
             try:
-                if await self._revision() != self._revisions:
+                if await self._revision() != self._revisions or self._may_try_again:
                     await self.refresh()
                 await self._close_retired(running_since())
             except StoreUnavailableError as error:
@@ -134,9 +142,11 @@ class Hosting:
             wanted = self._read(await self._records.all("agent"), await self._records.all("bot"))
             await self._apply(wanted)
             self._revisions = revisions
+            self._read_at = asyncio.get_running_loop().time()
 
     async def close(self) -> None:
-        await self._close_retired(float("inf"))
+        for _, close in self._retired:
+            await close()
         for hosted in self._hosted.values():
             await hosted.channel.close()
         for agent in self.agents.values():
@@ -154,6 +164,10 @@ class Hosting:
         """Of a bot that can answer now."""
         hosted = self.routes.get((channel, bot))
         return hosted.bot.limits if hosted and not hosted.draft and hosted.bot.gates.enabled else None
+
+    @property
+    def _may_try_again(self) -> bool:
+        return bool(self.problems) and asyncio.get_running_loop().time() - self._read_at >= TRY_AGAIN_EVERY
 
     async def _revision(self) -> tuple[int, int]:
         return await self._records.revision("agent"), await self._records.revision("bot")
@@ -183,7 +197,8 @@ class Hosting:
         provisioned = self.provisioned.bots if kind.name == "bot" else self.provisioned.agents
         if record.id in provisioned:
             wanted.problems[kind.name, record.id] = (
-                "the configuration file has one of this id, which comes first"
+                f"a {kind.name} of this id was also made through the API, and is not in force; give the one in the"
+                " configuration file another id"
             )
             return
         try:
@@ -239,8 +254,9 @@ class Hosting:
 
     async def _close_retired(self, running_since: float) -> None:
         """A reply that began before its channel was retired may still be using it."""
-        due = [close for at, close in self._retired if at < running_since]
-        self._retired = [(at, close) for at, close in self._retired if at >= running_since]
+        unused_since = min(running_since, asyncio.get_running_loop().time() - LINGER)
+        due = [close for at, close in self._retired if at < unused_since]
+        self._retired = [(at, close) for at, close in self._retired if at >= unused_since]
         for close in due:
             await close()
 

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict
 
 from conversation.providers.port import ProviderError
 from conversation.stores.records import Record
-from gateway import documents
 from gateway.admin.access import Permission, Principal
 from gateway.admin.errors import ConflictError, InvalidError, UnknownError
 from gateway.admin.stored import Stored
@@ -79,6 +78,7 @@ class Agents:
     async def remove(self, who: Principal, id: str, version: int | None) -> None:
         """Raises UnknownError, ConflictError (a bot uses it) and StaleError."""
         who.check(Permission.CONFIGURE)
+        await self._hosting.refresh()  # another replica may have made a bot a moment ago
         users = self._hosting.users_of(id)
         if users:
             raise ConflictError(
@@ -89,6 +89,8 @@ class Agents:
     async def ping(self, who: Principal, id: str) -> Ping:
         """Ask the model itself one short question. Raises UnknownError."""
         who.check(Permission.OPERATE)
+        if id not in self._hosting.agents:
+            await self._hosting.refresh()
         agent = self._hosting.agents.get(id)
         if agent is None:
             problem = self._hosting.problems.get(("agent", id))
@@ -105,10 +107,12 @@ class Agents:
 
     def _provisioned(self, who: Principal, id: str) -> AgentView:
         settings = self._hosting.provisioned.agents[id]
-        return self._described(who, settings, view_of(settings.api_key), 0, None)
+        return self._described(
+            who, settings, view_of(settings.api_key), 0, self._hosting.problems.get(("agent", id))
+        )
 
     def _view(self, who: Principal, record: Record) -> AgentView:
-        document, api_key = documents.load(record), self._stored.secrets(record)["api_key"]
+        document, api_key = self._stored.written(record), self._stored.secrets(record)["api_key"]
         problem = self._hosting.problems.get(("agent", record.id))
         try:
             settings = self._stored.settings(record)

@@ -40,7 +40,8 @@ class BotSettings(BaseModel):
 
 class BotView(BaseModel):
     """``state``: a ``draft`` lacks credentials, and admits nothing; of a ``faulty`` one ``problem`` tells why.
-    ``provisioned``: it stands in the configuration file, and is read-only; its version is 0.
+    ``provisioned``: it stands in the configuration file, and is read-only; its version is 0. Its ``problem`` is a
+    stored bot of the same id, which is not in force.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -88,7 +89,7 @@ class Bots:
         ConflictError.
         """
         who.check(Permission.CONFIGURE)
-        self._check_agent(document)
+        await self._check_agent(document)
         return self._view(await self._stored.create(who, document))
 
     async def change(self, who: Principal, id: str, patch: JsonObject, version: int | None) -> BotView:
@@ -97,7 +98,7 @@ class Bots:
         """
         self._seen(who, id)
         who.check(Permission.CONFIGURE, id)
-        self._check_agent(patch)
+        await self._check_agent(patch)
         return self._view(await self._stored.change(who, id, patch, version))
 
     async def remove(self, who: Principal, id: str, version: int | None) -> None:
@@ -119,9 +120,13 @@ class Bots:
             raise UnknownError(f"there is no bot {id!r}")
         who.check(Permission.READ, id)
 
-    def _check_agent(self, document: JsonObject) -> None:
+    async def _check_agent(self, document: JsonObject) -> None:
         agent = document.get("agent")
-        if isinstance(agent, str) and agent not in self._hosting.agents:
+        if not isinstance(agent, str):
+            return
+        if agent not in self._hosting.agents:  # another replica may have made it a moment ago
+            await self._hosting.refresh()
+        if agent not in self._hosting.agents:
             known = ", ".join(sorted(self._hosting.agents)) or "none: create one first"
             raise InvalidError([FieldProblem("agent", f"there is no agent {agent!r}; there are {known}")])
 
@@ -130,34 +135,39 @@ class Bots:
         given = settings.complete
         names = (str(path[-1]) for path in documents.BOTS.secrets[settings.channel])
         credentials = {name: view_of(getattr(given, name) if given else None) for name in names}
-        return self._described(settings, credentials, 0, None)
+        return self._described(settings, credentials, 0, self._hosting.problems.get(("bot", id)))
 
     def _view(self, record: Record) -> BotView:
-        document, credentials = documents.load(record), self._stored.secrets(record)
+        credentials = self._stored.secrets(record)
         problem = self._hosting.problems.get(("bot", record.id))
         try:
             settings = self._stored.settings(record)
         except InvalidError as error:
-            return BotView(
-                id=record.id,
-                channel="lark" if document.get("channel") == "lark" else "slack",
-                agent=str(document.get("agent", "")),
-                enabled=document.get("enabled") is not False,
-                state="faulty",
-                problem=problem or str(error),
-                provisioned=False,
-                version=record.version,
-                webhook_url=self.webhook_url(str(document.get("channel")), record.id),
-                credentials=credentials,
-                settings=BotSettings(),
-            )
+            return self._unreadable(record, credentials, problem or str(error))
         return self._described(settings, credentials, record.version, problem)
+
+    def _unreadable(self, record: Record, credentials: dict[str, SecretView], problem: str) -> BotView:
+        document = self._stored.written(record)
+        channel: Literal["slack", "lark"] = "lark" if document.get("channel") == "lark" else "slack"
+        return BotView(
+            id=record.id,
+            channel=channel,
+            agent=str(document.get("agent", "")),
+            enabled=document.get("enabled") is not False,
+            state="faulty",
+            problem=problem,
+            provisioned=False,
+            version=record.version,
+            webhook_url=self.webhook_url(channel, record.id),
+            credentials=credentials,
+            settings=BotSettings(),
+        )
 
     def _described(
         self, settings: AnyBot, credentials: dict[str, SecretView], version: int, problem: str | None
     ) -> BotView:
         state: State = "ready"
-        if problem is not None:
+        if problem is not None and version:
             state = "faulty"
         elif settings.complete is None:
             state = "draft"

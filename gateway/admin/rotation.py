@@ -14,7 +14,7 @@ from conversation.stores.records import RecordConflictError, Records
 from gateway import documents
 from gateway.admin.access import Permission, Principal
 from gateway.admin.audit import Audit
-from gateway.admin.errors import ConflictError
+from gateway.admin.errors import ConflictError, InvalidError
 from gateway.canary import reseal_canary
 from gateway.secrets import Keyring
 
@@ -70,7 +70,10 @@ class Rotation:
             record = await self._records.get(kind, id)
             if record is None:
                 return documents.Resealed(0, 0, ())
-            document, done = documents.resealed(kind, id, documents.load(record), keyring)
+            try:
+                document, done = documents.resealed(kind, id, documents.load(record), keyring)
+            except InvalidError:
+                return documents.Resealed(0, 0, (f"{kind}/{id}",))
             if not done.resealed:
                 return done
             try:

@@ -57,7 +57,7 @@ class Stored(Generic[M]):
             raise InvalidError(
                 [FieldProblem("id", "is missing; write lower-case letters, digits and hyphens")]
             )
-        document = self._valid(id, document, {})
+        document = self._valid(id, documents.merged({}, document), {})
         if id in self._provisioned:
             raise ConflictError(
                 f"{id!r} is the id of a {self._kind.name} in the configuration file; choose another"
@@ -75,7 +75,8 @@ class Stored(Generic[M]):
         before = documents.load(record)
         if patch.get("id", id) != id:
             raise InvalidError([FieldProblem("id", "cannot be changed; create another, and remove this one")])
-        if self._kind.name == "bot" and patch.get("channel", before["channel"]) != before["channel"]:
+        channel = before.get("channel")
+        if self._kind.name == "bot" and patch.get("channel", channel) != channel:
             raise InvalidError([FieldProblem("channel", "cannot be changed; create another bot")])
         document = self._valid(id, documents.merged(before, patch), before)
         try:
@@ -100,8 +101,16 @@ class Stored(Generic[M]):
         """Raises InvalidError."""
         return documents.read(self._kind, record.id, documents.load(record), self._sources)
 
+    def written(self, record: Record) -> JsonObject:
+        """Its document; empty where that is damaged."""
+        try:
+            return documents.load(record)
+        except InvalidError:
+            return {}
+
     def secrets(self, record: Record) -> dict[str, documents.SecretView]:
-        return documents.views(self._kind, record.id, documents.load(record), self._sources)
+        """Of a damaged record none."""
+        return documents.views(self._kind, record.id, self.written(record), self._sources)
 
     def _valid(self, id: str, document: JsonObject, before: JsonObject) -> JsonObject:
         """As it is stored. Its text is checked before its secrets are: the first say more."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -280,3 +282,102 @@ async def test_a_manifest_is_there_for_a_draft_and_names_its_address(tmp_path: P
         lark = await one.admin.bots.manifest(ADMIN, "assistant")
         assert lark.console_url == "https://open.larksuite.com/app"
         assert {need.name for need in lark.events} == {"im.message.receive_v1", "im.message.recalled_v1"}
+
+
+async def test_one_damaged_record_is_shown_as_faulty_and_can_only_be_removed(tmp_path: Path) -> None:
+    async with desk(tmp_path) as one:
+        await one.admin.bots.create(ADMIN, bot())
+        for kind, id, written in (
+            ("bot", "broken", b"{"),
+            ("bot", "half", b'{"id":"half","agent":5}'),
+            ("bot", "moved", b'{"id":"helpdesk","channel":"lark","agent":"default"}'),
+            ("agent", "broken", b"[]"),
+        ):
+            await one.store.records.put(kind, id, written, expected=0)
+        await one.hosting.refresh()
+        states = {view.id: view.state for view in await one.admin.bots.list(ADMIN)}
+        assert states == {"broken": "faulty", "half": "faulty", "helpdesk": "ready", "moved": "faulty"}
+        (agent,) = (view for view in await one.admin.agents.list(ADMIN) if view.id == "broken")
+        assert "is damaged; remove it" in str(agent.problem)
+        for id in ("broken", "moved"):
+            assert "is damaged; remove it" in str((await one.admin.bots.get(ADMIN, id)).problem)
+            with pytest.raises(InvalidError, match="is damaged; remove it"):
+                await one.admin.bots.change(ADMIN, id, {"enabled": False}, 1)
+        with pytest.raises(InvalidError, match="channel"):
+            await one.admin.bots.change(ADMIN, "half", {"enabled": False}, 1)
+        for id in ("broken", "half", "moved"):
+            await one.admin.bots.remove(ADMIN, id, 1)
+        await one.admin.agents.remove(ADMIN, "broken", 1)
+        assert [view.id for view in await one.admin.bots.list(ADMIN)] == ["helpdesk"]
+
+
+async def test_a_rotation_names_a_damaged_record_and_goes_on(tmp_path: Path) -> None:
+    async with desk(tmp_path) as one:
+        await one.store.records.put("bot", "broken", b"{", expected=0)
+        await one.admin.bots.create(ADMIN, bot())
+        done = await one.admin.rotation.rotate(ADMIN)
+        assert (done.current, done.unreadable) == (2, ("bot/broken",))
+
+
+async def test_what_was_just_made_at_one_replica_can_be_used_at_another_at_once(tmp_path: Path) -> None:
+    """A load balancer sends an admin's next request anywhere."""
+    store = MemoryStore(SystemClock())
+    async with desk(tmp_path, store) as one, desk(tmp_path, store) as other:
+        await one.admin.agents.create(ADMIN, {"id": "clever", "provider": "echo"})
+        await other.admin.bots.create(ADMIN, bot(agent="clever"))
+        with pytest.raises(ConflictError, match="answers for helpdesk"):
+            await one.admin.agents.remove(ADMIN, "clever", 1)
+        await other.admin.agents.create(ADMIN, {"id": "third", "provider": "echo"})
+        assert (await one.admin.agents.ping(ADMIN, "third")).ok
+
+
+async def test_what_another_replica_stores_under_an_id_of_the_file_is_told_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore(SystemClock())
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    async with (
+        desk(tmp_path, store, bots=[bot()]) as one,
+        desk(elsewhere, store, agents=[{"id": "other", "provider": "echo"}]) as other,
+    ):
+        await other.admin.agents.create(ADMIN, {"id": "default", "provider": "echo"})
+        await other.admin.bots.create(ADMIN, bot(enabled=False))
+        await one.hosting.refresh()
+        (shown,) = await one.admin.bots.list(ADMIN)
+        assert (shown.provisioned, shown.state) == (True, "ready")
+        assert "give the one in the configuration file another id" in str(shown.problem)
+        (agent,) = await one.admin.agents.list(ADMIN)
+        assert (agent.provisioned, agent.problem is not None) == (True, True)
+
+
+async def test_what_is_given_as_null_is_as_if_it_were_left_out(tmp_path: Path) -> None:
+    async with desk(tmp_path) as one:
+        made = await one.admin.bots.create(
+            ADMIN,
+            {"id": "helpdesk", "channel": "slack", "agent": "default", "credentials": None, "allow": None},
+        )
+        assert (made.state, made.settings.allow.users) == ("draft", ())
+
+
+async def test_two_admins_who_change_the_same_version_at_once_are_not_both_believed(tmp_path: Path) -> None:
+    async with desk(tmp_path) as one:
+        await one.admin.bots.create(ADMIN, bot())
+        done = await asyncio.gather(
+            *(one.admin.bots.change(ADMIN, "helpdesk", {"max_replies": most}, 1) for most in (1, 2)),
+            return_exceptions=True,
+        )
+        assert sorted(type(one).__name__ for one in done) == ["BotView", "StaleError"]
+
+
+async def test_a_secret_that_is_sent_back_as_it_was_stored_opens_nothing(tmp_path: Path) -> None:
+    """What stands in one record, copied into another, is only a text."""
+    async with desk(tmp_path) as one:
+        await one.admin.bots.create(ADMIN, bot())
+        (record,) = await one.store.records.all("bot")
+        sealed = json.loads(record.document)["credentials"]["bot_token"]
+        copied = await one.admin.bots.create(
+            ADMIN, bot(id="copy", credentials={"signing_secret": "s", "bot_token": sealed})
+        )
+        first = await one.admin.bots.get(ADMIN, "helpdesk")
+        assert copied.credentials["bot_token"].fingerprint != first.credentials["bot_token"].fingerprint
