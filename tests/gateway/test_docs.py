@@ -154,7 +154,14 @@ def test_every_example_of_a_configuration_loads(where: str, text: str, tmp_path:
     names = {name for pair in environ for name in pair if name}
     path = tmp_path / "turnkeeper.yaml"
     path.write_text(text, encoding="utf-8")
-    assert load(path, dict.fromkeys(names, "made-up")).bots, where
+    settings = load(path, dict.fromkeys(names, "made-up-and-long-enough"))
+    assert settings.bots or settings.admin.token, where
+
+
+def test_the_documented_slack_manifest_is_the_one_that_is_made() -> None:
+    (written,) = (text for _, text in blocks() if "display_information" in text)
+    made = slack_manifest.manifest("Helpdesk", "https://HOST/webhooks/slack/BOT")
+    assert yaml.safe_load(written) == yaml.safe_load(made)
 
 
 def test_the_slack_manifest_subscribes_to_what_its_scopes_allow() -> None:
