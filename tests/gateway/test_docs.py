@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
 from channels.commands import STOP
+from channels.slack import manifest as slack_manifest
 from conversation.stores.redis.errors import PERMISSIONS
 from conversation.texts import en
 from gateway.setting_values import Duration, Section
