@@ -11,12 +11,17 @@ import aiohttp
 from channels.playground import PlaygroundOutbound
 from channels.slack import SlackChannel, SlackCredentials
 from conversation.bot import Bot
-from conversation.busy import Limits
+from conversation.busy import Limits, WhenBusy
 from gateway.admin.access import Principal, playground_bot, selftest_bot
 from gateway.admin.audit import Audit
 from gateway.admin.conversations import ConversationDesk
+from gateway.admin.live import Live
 from gateway.admin.playground import Playground
+from gateway.admin.status import BotStatuses
+from gateway.admin.turns import Turns
 from gateway.hosting import HostedBot
+from gateway.replies import Replies
+from gateway.status import StatusBook
 from tests import virtual_time
 from tests.conversation.fake_platform import Script
 from tests.conversation.house import House
@@ -33,8 +38,21 @@ CREDENTIALS = SlackCredentials("made-up-signing-secret", "xoxb-made-up")
 class FrontOffice:
     """A house with its admin's side: helpdesk (on Slack, whose platform is the house's), and agent default."""
 
-    def __init__(self, script: Script, *, limits: Limits | None = None) -> None:
-        self.house = house = House(script, limits=limits)
+    def __init__(
+        self,
+        script: Script,
+        *,
+        limits: Limits | None = None,
+        when_busy: WhenBusy = "queue",
+        keep_texts: bool = True,
+    ) -> None:
+        self.house = house = House(script, limits=limits, when_busy=when_busy, keep_texts=keep_texts)
+        self.book = StatusBook(
+            house.store.records,
+            house.clock,
+            lambda: {hosted.bot.id: hosted.channel for hosted in self.routes.values()},
+        )
+        house.observer = self.book
         for hidden in (playground_bot("default"), selftest_bot("helpdesk")):
             outbound = PlaygroundOutbound(hidden, house.store.records, house.clock)
             house.bots[hidden] = Bot(hidden, house.agent, outbound, limits=Limits(queued=2))
@@ -57,6 +75,19 @@ class FrontOffice:
     def playground(self) -> Playground:
         house = self.house
         return Playground(house.bots, house.store, house.directory, house.clock)
+
+    @property
+    def turns(self) -> Turns:
+        return Turns(self.routes, self.house.store, self.book)
+
+    def live(self, replies: Replies | None = None) -> Live:
+        house = self.house
+        replies = replies or Replies(house.in_flight, house.store.records, house.clock, alone=True)
+        return Live(house.bots, house.agents, self.routes, house.store, replies, house.clock)
+
+    @property
+    def statuses(self) -> BotStatuses:
+        return BotStatuses(self.routes, {}, self.book, self.house.store.conversations)
 
     def switch_off(self, bot: str) -> None:
         known = self.house.bots[bot]

@@ -148,7 +148,7 @@ def test_the_same_request_of_somebody_else_or_elsewhere_is_another() -> None:
 
 def test_an_answer_to_the_api_stands_in_the_chat_and_counts_to_the_person_it_speaks_for() -> None:
     office = FrontOffice(says(5.0, "fine"))
-    seen = []
+    seen: list[tuple[str, str, str]] = []
 
     async def story() -> None:
         await office.house.say(message("one"))
@@ -168,14 +168,13 @@ def test_commands_are_obeyed_in_their_turn() -> None:
 
     async def story() -> None:
         await office.house.say(message("one"))
-        for number, command in enumerate(
-            (
-                BindInput(type="bind", agent="other"),
-                ClearInput(type="clear"),
-                said("two"),
-                EndInput(type="end"),
-            )
-        ):
+        commands: list[CommandInput] = [
+            BindInput(type="bind", agent="other"),
+            ClearInput(type="clear"),
+            said("two"),
+            EndInput(type="end"),
+        ]
+        for number, command in enumerate(commands):
             await office.desk.command(ADMIN, KEY, command, str(number))
         await office.house.say(message("three"))
         await office.house.quiet()
