@@ -257,6 +257,23 @@ def test_a_draft_answers_the_challenge_and_nothing_else(make_channel: MakeChanne
         assert draft.receive(unsigned(body)) == Rejected(401, "draft")
 
 
+@pytest.mark.parametrize("app", [("", ""), ("cli_made_up", ""), ("", "made-up-secret")])
+def test_a_draft_that_knows_its_keys_answers_the_encrypted_challenge_and_admits_nothing(
+    make_channel: MakeChannel, app: tuple[str, str]
+) -> None:
+    draft = make_channel(
+        credentials=LarkCredentials(*app, CREDENTIALS.encrypt_key, BY_TOKEN.verification_token)
+    )
+    challenge = payload("url_verification")
+    for request in (unsigned(encrypted(challenge)), signed(encrypted(challenge)), unsigned(challenge)):
+        received = draft.receive(request)
+        assert isinstance(received, Challenge)
+        assert orjson.loads(received.body) == {"challenge": "ajls384kdjx98XX"}
+    for body in (payload("p2p_text"), encrypted(payload("p2p_text")), encrypted(b"[]"), b"", DEEP):
+        assert draft.receive(unsigned(body)) == Rejected(401, "draft")
+    assert draft.receive(signed(encrypted(payload("p2p_text")))) == Rejected(401, "draft")
+
+
 # Authentic or not, understood or not.
 
 GARBAGE = [
