@@ -93,7 +93,7 @@ class Executor:
         self._turns = turns
         self._transcripts = transcripts
         self._clock = clock
-        self._in_flight = in_flight or InFlight()
+        self._in_flight = InFlight() if in_flight is None else in_flight
 
     async def run(self, claim: Claim, stop: Stop) -> Ended:
         """Answer the claim's turn visibly and return how it ended, not yet completed in the store.

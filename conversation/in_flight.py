@@ -55,9 +55,6 @@ class InFlight:
     def all(self) -> dict[ConversationKey, Reply]:
         return {key: _reply(growing) for key, growing in self._growing.items()}
 
-    def __len__(self) -> int:
-        return len(self._growing)
-
 
 def _reply(growing: _Growing) -> Reply:
     return Reply(growing.turn_id, growing.text(), growing.since, growing.kept)
