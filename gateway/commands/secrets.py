@@ -35,6 +35,11 @@ async def rotate(settings: Settings, url: str | None, console: Console, *, json:
         )
     except (ApiError, NoGatewayError, AdminError, StoreUnavailableError, WrongKeyError) as error:
         raise CommandError(str(error)) from error
+    if settings.keyring is not None and done.key != settings.keyring.key_id:
+        raise CommandError(
+            f"the gateway seals with key {done.key}, and the configuration's first is {settings.keyring.key_id};"
+            " restart every gateway with this configuration, and rotate again"
+        )
     if json:
         print_json(console, done.model_dump(mode="json"))
         return not done.unreadable
