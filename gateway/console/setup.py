@@ -62,7 +62,7 @@ def routes(console: Console) -> list[web.RouteDef]:
         return _first_page(console, request, channel=channel, values=values, problems=problems, status=status)
 
     async def shown(request: web.Request) -> web.Response:
-        return await _step_page(console, request, await _asked_bot(console, request))
+        return await step_page(console, request, await _asked_bot(console, request))
 
     async def secrets_saved(request: web.Request) -> web.Response:
         bot = await _asked_bot(console, request)
@@ -75,11 +75,11 @@ def routes(console: Console) -> list[web.RouteDef]:
             if not one.optional and not values[one.name] and not bot.credentials[_last(one)].set
         ]
         if missing:
-            return await _step_page(console, request, bot, values=values, problems=missing, status=422)
+            return await step_page(console, request, bot, values=values, problems=missing, status=422)
         try:
             await desk.bots.change(caller(request), bot.id, document, None)
         except InvalidError as error:
-            return await _step_page(console, request, bot, values=values, problems=error.problems, status=422)
+            return await step_page(console, request, bot, values=values, problems=error.problems, status=422)
         return go(_path(bot, _behind(bot, "secrets")), done="saved")
 
     async def agent_chosen(request: web.Request) -> web.Response:
@@ -88,7 +88,7 @@ def routes(console: Console) -> list[web.RouteDef]:
         try:
             await desk.bots.change(caller(request), bot.id, {"agent": chosen}, None)
         except InvalidError as error:
-            return await _step_page(console, request, bot, problems=error.problems, status=422)
+            return await step_page(console, request, bot, problems=error.problems, status=422)
         return go(_path(bot, _behind(bot, "agent")), done="saved")
 
     async def enabled(request: web.Request) -> web.Response:
@@ -139,7 +139,7 @@ def _first_page(
     )
 
 
-async def _step_page(
+async def step_page(
     console: Console,
     request: web.Request,
     bot: BotView,
@@ -147,8 +147,9 @@ async def _step_page(
     values: Mapping[str, str] | None = None,
     problems: Sequence[FieldProblem] = (),
     status: int = 200,
+    **shown: object,
 ) -> web.Response:
-    """The page of the step in the address; of a form that was sent, its own."""
+    """The page of the step in the address; of a form that was sent, its own. ``shown``: findings of a test."""
     desk, who, speak = console.administration, caller(request), say(request)
     here = request.match_info.get("step") or request.path.rpartition("/")[2]
     if here not in STEPS[bot.channel]:
@@ -180,9 +181,8 @@ async def _step_page(
         problems=problems,
         placeholder=PLACEHOLDER,
         locked=bot.provisioned or not may(request, Permission.CONFIGURE, bot.id),
-        findings=(),
-        done_testing=False,
         status_of=await status_of(console, who, bot),
+        **{"findings": (), "done_testing": False, "all_well": False, **shown},
     )
 
 

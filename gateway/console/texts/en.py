@@ -553,4 +553,14 @@ TEXTS = {
     "ack.challenge": "URL checks",
     "ack.rejected": "rejected",
     "ack.unavailable": "store away",
+    # The test of a bot
+    "setup.test.going_on": "Going on…",
+    "finding.secrets": "Secrets can be read",
+    "finding.webhook": "The webhook URL leads here",
+    "finding.event": "A signed event is accepted",
+    "finding.queue": "It goes through the queue",
+    "finding.model": "The model answers",
+    "finding.reply": "The reply is complete",
+    "finding.platform": "The platform accepts the secrets",
+    "finding.scopes": "Permissions",
 }

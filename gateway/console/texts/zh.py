@@ -538,4 +538,14 @@ TEXTS = {
     "ack.challenge": "地址验证",
     "ack.rejected": "未通过",
     "ack.unavailable": "存储不可用",
+    # The test of a bot
+    "setup.test.going_on": "继续中…",
+    "finding.secrets": "密钥可读取",
+    "finding.webhook": "Webhook 地址通向此处",
+    "finding.event": "签名事件被接受",
+    "finding.queue": "经过队列",
+    "finding.model": "模型有回答",
+    "finding.reply": "回复完整",
+    "finding.platform": "平台接受密钥",
+    "finding.scopes": "权限",
 }
