@@ -147,9 +147,9 @@ async def step_page(
     values: Mapping[str, str] | None = None,
     problems: Sequence[FieldProblem] = (),
     status: int = 200,
-    **shown: object,
+    tried: Mapping[str, object] | None = None,
 ) -> web.Response:
-    """The page of the step in the address; of a form that was sent, its own. ``shown``: findings of a test."""
+    """The page of the step in the address; of a form that was sent, its own. ``tried``: what a test found."""
     desk, who, speak = console.administration, caller(request), say(request)
     here = request.match_info.get("step") or request.path.rpartition("/")[2]
     if here not in STEPS[bot.channel]:
@@ -182,7 +182,7 @@ async def step_page(
         placeholder=PLACEHOLDER,
         locked=bot.provisioned or not may(request, Permission.CONFIGURE, bot.id),
         status_of=await status_of(console, who, bot),
-        **{"findings": (), "done_testing": False, "all_well": False, **shown},
+        **(tried or {"findings": (), "done_testing": False, "all_well": False}),
     )
 
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
 from tests.console.visitor import TOKEN
 
@@ -62,10 +62,14 @@ def watch(page: Page) -> list[str]:
     """What the browser complains of: scripts that break, what the policy forbids, what cannot be loaded."""
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None,
-    )
+
+    def said(message: ConsoleMessage) -> None:
+        # A form that was not accepted is a page of its own, whose status says so.
+        refused = any(f"status of {status} " in message.text for status in (409, 412, 422))
+        if message.type in ("error", "warning") and not refused:
+            complaints.append(message.text)
+
+    page.on("console", said)
     _COMPLAINTS[page] = complaints
     return complaints
 
