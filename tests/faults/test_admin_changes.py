@@ -113,6 +113,51 @@ async def test_a_change_drops_no_reply_that_is_running_and_doubles_none(tmp_path
         assert len(here.model.calls_made) == 3, "no model was asked twice"
 
 
+async def test_what_waits_for_a_bot_that_is_removed_at_one_replica_is_told_so_by_the_other(
+    tmp_path: Path,
+) -> None:
+    async with managed(tmp_path) as here:
+        (other,) = here.others
+        await ask(here.gateway, "POST", "/bots", assistant(here))
+        await routed(other, there=True)
+        said = [await say(here, other, text) for text in ("one", "two", "three")]
+        await until(lambda: bool(replies(lambda: here.lark.chat("oc_1"))), 10)
+        status, _ = await ask(here.gateway, "DELETE", "/bots/assistant", version=1)
+        assert status == 204
+        await routed(other, there=False)
+
+        def shown() -> list[str]:
+            return [one.text for one in replies(lambda: here.lark.chat("oc_1"))]
+
+        await until(lambda: len(shown()) == len(said), 30, shown)
+        answer, *notices = shown()
+        assert answer == here.model.expected_answer("one"), "what was being said is said"
+        assert all("switched off" in notice for notice in notices), notices
+        assert len(here.model.calls_made) == 1
+
+
+async def test_of_two_admins_at_two_replicas_one_makes_the_bot_and_one_the_change(tmp_path: Path) -> None:
+    async with managed(tmp_path) as here:
+        both = (here.gateway, *here.others)
+        made = await asyncio.gather(*(ask(one, "POST", "/bots", assistant(here)) for one in both))
+        assert sorted(status for status, _ in made) == [201, 409]
+        changed = await asyncio.gather(
+            *(
+                ask(one, "PATCH", "/bots/assistant", {"max_replies": most}, version=1)
+                for most, one in enumerate(both, 1)
+            )
+        )
+        assert sorted(status for status, _ in changed) == [200, 412]
+        agent = {"id": "clever", "provider": "echo"}
+        assert (await ask(both[0], "POST", "/agents", agent))[0] == 201
+        status, _ = await ask(both[1], "PATCH", "/bots/assistant", {"agent": "clever"}, version=2)
+        assert status == 200, "the other replica made its agent a moment ago"
+        status, told = await ask(both[0], "DELETE", "/agents/clever", version=1)
+        assert (status, "assistant" in str(told)) == (409, True)
+        said = await say(here, both[0], "echo, please")
+        await here.answered([said], lambda: here.lark.chat("oc_1"), ["echo, please"])
+
+
 def with_keys(folder: Path, keys: str) -> None:
     for config in folder.rglob("turnkeeper.yaml"):
         written = yaml.safe_load(config.read_text(encoding="utf-8"))
