@@ -171,9 +171,9 @@ class StatusBook:
             return
 
     async def _forget(self, bot: str) -> None:
-        """A bot that was removed: a later one of its name begins anew."""
+        """A bot that was removed: a later one of its name begins anew. One that is only not in force is there still."""
         record = await self._records.get(KIND, bot)
-        if record is not None:
+        if record is not None and await self._records.get("bot", bot) is None:
             try:
                 await self._records.delete(KIND, bot, expected=record.version)
             except RecordConflictError:

@@ -173,3 +173,20 @@ def test_the_interval_stretches_as_the_bucket_empties(make_limit: MakeLimit) -> 
         assert limit.interval(0.4, sharing=1) == 0.5
 
     timed(story)
+
+
+def test_what_is_held_back_is_told_in_seconds_and_ends_by_itself(make_limit: MakeLimit) -> None:
+    async def story() -> None:
+        limit = make_limit(0.5, 2)
+        assert limit.held_back == 0
+        for _ in range(2):
+            await limit.take(urgent=True)
+        assert limit.held_back == pytest.approx(2.0, abs=0.01)
+        await asyncio.sleep(1)
+        assert limit.held_back == pytest.approx(1.0, abs=0.01)
+        await limit.close_for(60)
+        assert limit.held_back == pytest.approx(60.0, abs=0.01)
+        await asyncio.sleep(61)
+        assert limit.held_back == 0
+
+    timed(story)

@@ -289,6 +289,20 @@ def test_a_bot_that_was_removed_is_forgotten_so_that_a_later_one_of_its_name_beg
     tell(office, story)
 
 
+def test_a_bot_that_is_only_not_in_force_keeps_its_status() -> None:
+    office = FrontOffice(says("fine"))
+
+    async def story() -> None:
+        await office.house.store.records.put("bot", "helpdesk", b"{}", expected=0)
+        office.book.answered("helpdesk", "challenge", "", 0.001)
+        await office.book.add_up()
+        office.routes.clear()
+        await office.book.add_up()
+        assert (await office.book.tally("helpdesk")).challenge_at > 0
+
+    tell(office, story)
+
+
 def test_a_record_of_another_version_is_counted_anew() -> None:
     records = MemoryRecords()
 
