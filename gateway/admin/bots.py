@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict
 from conversation.stores.records import Record
 from gateway import documents
 from gateway.admin.access import Permission, Principal
-from gateway.admin.errors import FieldProblem, InvalidError, UnknownError
+from gateway.admin.errors import FieldProblem, InvalidError, NotAllowedError, UnknownError
 from gateway.admin.manifests import MakeManifest, Manifest
 from gateway.admin.stored import Stored
 from gateway.bot_settings import Allow, AnyBot, StoredBot
 from gateway.documents import JsonObject, SecretView, view_of
 from gateway.hosting import Hosting
+from gateway.secret import is_reference
 
 State = Literal["draft", "disabled", "ready", "faulty"]
 
@@ -98,6 +99,7 @@ class Bots:
         """
         self._seen(who, id)
         who.check(Permission.CONFIGURE, id)
+        _check_references(who, patch)
         await self._check_agent(patch)
         return self._view(await self._stored.change(who, id, patch, version))
 
@@ -186,4 +188,17 @@ class Bots:
             webhook_url=self.webhook_url(settings.channel, settings.id),
             credentials=credentials,
             settings=BotSettings.model_validate(wanted),
+        )
+
+
+def _check_references(who: Principal, patch: JsonObject) -> None:
+    """With one, and an ``api_base_url`` of its own, an admin of one bot could have the gateway's own secrets sent to
+    themselves.
+    """
+    credentials = patch.get("credentials")
+    written = credentials.values() if isinstance(credentials, dict) else ()
+    if who.bots is not None and any(isinstance(one, str) and is_reference(one) for one in written):
+        raise NotAllowedError(
+            f"{who.name} is for some bots and may not write env:NAME or file:PATH, which could name anything of the"
+            " gateway's; enter the secret itself, or use a token for all bots"
         )

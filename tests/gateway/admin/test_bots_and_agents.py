@@ -381,3 +381,21 @@ async def test_a_secret_that_is_sent_back_as_it_was_stored_opens_nothing(tmp_pat
         )
         first = await one.admin.bots.get(ADMIN, "helpdesk")
         assert copied.credentials["bot_token"].fingerprint != first.credentials["bot_token"].fingerprint
+
+
+@pytest.mark.parametrize("reference", ["env:HOME", "file:turnkeeper.yaml"])
+async def test_whoever_is_for_some_bots_names_no_secret_of_the_gateways(
+    tmp_path: Path, reference: str
+) -> None:
+    async with desk(tmp_path) as one:
+        await one.admin.bots.create(ADMIN, bot())
+        stolen: dict[str, Any] = {
+            "credentials": {"bot_token": reference},
+            "api_base_url": "https://example.com",
+        }
+        with pytest.raises(NotAllowedError, match="enter the secret itself"):
+            await one.admin.bots.change(ONE_BOT, "helpdesk", stolen, 1)
+        changed = await one.admin.bots.change(ONE_BOT, "helpdesk", {"credentials": dict(SLACK)}, 1)
+        assert changed.version == 2
+        changed = await one.admin.bots.change(ADMIN, "helpdesk", {"credentials": {"bot_token": reference}}, 2)
+        assert changed.credentials["bot_token"].source == reference
