@@ -30,17 +30,22 @@ EVENTS = (
 )
 """Bot events."""
 
+_LONGEST_NAME = 35
+"""Characters of an app's name (docs: "App manifest reference", display_information.name); a bot's may have 80."""
+
 _CREATE = "https://api.slack.com/apps?new_app=1&manifest_yaml="
 
 
 def manifest(name: str, webhook_url: str) -> str:
     """YAML, to be pasted where an app is created from a manifest. ``name`` is what people see."""
-    shown, url = (json.dumps(text, ensure_ascii=False) for text in (name, webhook_url))
+    app, shown, url = (
+        json.dumps(text, ensure_ascii=False) for text in (name[:_LONGEST_NAME], name, webhook_url)
+    )
     scopes = "".join(f"      - {scope.name}\n" for scope in sorted(SCOPES, key=lambda scope: scope.name))
     events = "".join(f"      - {event.name}\n" for event in EVENTS)
     return f"""\
 _metadata: {{major_version: 2, minor_version: 1}}
-display_information: {{name: {shown}}}
+display_information: {{name: {app}}}
 features:
   app_home:
     home_tab_enabled: false

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
 from channels.commands import STOP
+from channels.lark import manifest as lark_manifest
 from channels.slack import manifest as slack_manifest
 from conversation.stores.redis.errors import PERMISSIONS
 from conversation.texts import en
@@ -180,6 +181,15 @@ def test_the_slack_manifest_subscribes_to_what_its_scopes_allow() -> None:
     (command,) = manifest["features"]["slash_commands"]
     assert (command["command"], command["url"]) == (STOP, events["request_url"])
     assert "commands" in scopes
+
+
+def test_the_lark_scopes_and_events_that_are_asked_for_are_the_documented_ones() -> None:
+    page = ROOT / "docs" / "register-lark.md"
+    text = page.read_text(encoding="utf-8")
+    asked = {need.name for need in lark_manifest.SCOPES}
+    assert set(rows_by(page, "scope")) == asked - {"im:message.group_msg"}
+    for need in (*lark_manifest.SCOPES, *lark_manifest.EVENTS):
+        assert f"`{need.name}`" in text
 
 
 def logged() -> dict[str, tuple[str, set[str]]]:
