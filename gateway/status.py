@@ -171,7 +171,7 @@ class StatusBook:
             return
 
     async def _forget(self, bot: str) -> None:
-        """A bot that was removed: a later one of its name begins anew. One that is only not in force is there still."""
+        """A bot that was removed: a later one of its name begins anew. One that is only not in force stays."""
         record = await self._records.get(KIND, bot)
         if record is not None and await self._records.get("bot", bot) is None:
             try:

@@ -43,34 +43,36 @@ async def status(gateway: Gateway) -> StatusView:
 
 async def test_from_the_first_challenge_to_the_first_event(tmp_path: Path) -> None:
     store = MemoryStore(SystemClock())
-    async with build(settings_in(tmp_path, bots=[bot()]), store=store) as gateway:
-        async with TestClient(TestServer(gateway.app)) as client:
+    async with (
+        build(settings_in(tmp_path, bots=[bot()]), store=store) as gateway,
+        TestClient(TestServer(gateway.app)) as client,
+    ):
 
-            async def send(payload: object, **how: str) -> aiohttp.ClientResponse:
-                body, headers = signed(payload, **how)
-                return await client.post("/webhooks/slack/helpdesk", data=body, headers=headers)
+        async def send(payload: object, **how: str) -> aiohttp.ClientResponse:
+            body, headers = signed(payload, **how)
+            return await client.post("/webhooks/slack/helpdesk", data=body, headers=headers)
 
-            assert (await status(gateway)).challenge_at is None
-            await send({"type": "url_verification", "challenge": f"{PROBE_TENANT}-1"})
-            assert (await status(gateway)).challenge_at is None, "a self-test is not the platform"
-            await send({"type": "url_verification", "challenge": "abc"})
-            after = await status(gateway)
-            assert after.challenge_at is not None
-            assert after.first_event_at is None
-            assert after.acks == {"challenge": 1}
+        assert (await status(gateway)).challenge_at is None
+        await send({"type": "url_verification", "challenge": f"{PROBE_TENANT}-1"})
+        assert (await status(gateway)).challenge_at is None, "a self-test is not the platform"
+        await send({"type": "url_verification", "challenge": "abc"})
+        after = await status(gateway)
+        assert after.challenge_at is not None
+        assert after.first_event_at is None
+        assert after.acks == {"challenge": 1}
 
-            assert (await send(message("hello"), secret="another")).status == 401
-            after = await status(gateway)
-            assert (after.last_error, after.rejected) == ("rejected:signature", {"signature": 1})
-            assert after.first_event_at is None
+        assert (await send(message("hello"), secret="another")).status == 401
+        after = await status(gateway)
+        assert (after.last_error, after.rejected) == ("rejected:signature", {"signature": 1})
+        assert after.first_event_at is None
 
-            await send(message("hello", chat="C1", kind="channel"))
-            after = await status(gateway)
-            assert after.ignored == {"not_mentioned": 1}
-            assert after.first_event_at == after.last_event_at is not None
-            assert after.seen_events == ("message.channels",)
-            assert after.ack_ms_p99 is not None
-            assert 1 <= after.ack_ms_p99 < 3000
+        await send(message("hello", chat="C1", kind="channel"))
+        after = await status(gateway)
+        assert after.ignored == {"not_mentioned": 1}
+        assert after.first_event_at == after.last_event_at is not None
+        assert after.seen_events == ("message.channels",)
+        assert after.ack_ms_p99 is not None
+        assert 1 <= after.ack_ms_p99 < 3000
 
 
 async def test_a_store_that_is_away_is_an_error_of_its_own(
