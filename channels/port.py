@@ -159,8 +159,10 @@ class Channel(Protocol):
 
     async def close(self) -> None: ...
 
-    def address_of(self, key: ConversationKey) -> Address:
-        """Where something goes that answers no message of a person, but belongs to this conversation."""
+    def address_of(self, key: ConversationKey, now: float) -> Address:
+        """Where something goes that answers no message of a person, but belongs to this conversation, from ``now``
+        on, in seconds since 1970.
+        """
         ...
 
     async def named(self, link: str) -> Named | None:

@@ -73,6 +73,7 @@ class Actor:
         delay = max(asked_for, min(_LONGEST_BACKOFF, 5.0 * 2**claim.turn.failures))
         cause = str(trouble) if trouble else "a bug"
         _log.warning("turn put back", turn=claim.turn.id, delay=delay, cause=cause)
+        self._observer.turn_put_back(claim)
         try:
             await persistently(lambda: self._turns.retry(claim, delay))
         except ClaimLostError:

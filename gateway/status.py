@@ -125,6 +125,10 @@ class StatusBook:
             if outcome.kind in ("failed", "dead"):
                 count.error(str(outcome.reason), self._clock.now())
 
+    def turn_put_back(self, claim: Claim) -> None:
+        if "~" not in claim.key.bot:
+            self._of(claim.key.bot).error("put_back", self._clock.now())
+
     async def tally(self, bot: str) -> Tally:
         """All that was counted of a bot, in every process, but for the last seconds of others."""
         record = await self._records.get(KIND, bot)

@@ -141,7 +141,7 @@ class LarkChannel:
             await asyncio.wait((self._learning,))
         await self._api.close()
 
-    def address_of(self, key: ConversationKey) -> Address:
+    def address_of(self, key: ConversationKey, now: float) -> Address:  # noqa: ARG002 -- the port's signature
         """A conversation that is named by its first message is answered under that. The platform takes no new message
         into a thread but as an answer to one of its messages: where none is known, it stands in the chat.
         """

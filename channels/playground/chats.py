@@ -14,7 +14,10 @@ from conversation.stores.records import RecordConflictError, Records
 from conversation.turn import part_id
 
 QUESTIONS = 50
-"""Of one chat that are kept; the oldest are no longer shown."""
+"""Of one chat that are kept, at most; the oldest are no longer shown."""
+
+QUESTION_CHARACTERS = 200_000
+"""Of all questions of a chat together, but for the newest one."""
 
 MOST_PARTS = 100
 """Of one answer that are looked for: 1.6 MB of text."""
@@ -71,7 +74,7 @@ class Chats:
         def with_question(known: _Chat) -> _Chat:
             if any(one.turn == turn for one in known.questions):
                 return known
-            return _Chat((*known.questions, question)[-QUESTIONS:], question.at)
+            return _Chat(_newest((*known.questions, question)), question.at)
 
         await self._change(bot, chat, with_question)
 
@@ -150,3 +153,14 @@ class Chats:
                 continue
             return
         raise RecordConflictError(f"chat {chat!r} changes all the time")
+
+
+def _newest(questions: tuple[_Question, ...]) -> tuple[_Question, ...]:
+    kept: list[_Question] = []
+    characters = 0
+    for question in reversed(questions[-QUESTIONS:]):
+        characters += len(question.text)
+        if kept and characters > QUESTION_CHARACTERS:
+            break
+        kept.append(question)
+    return tuple(reversed(kept))

@@ -41,6 +41,9 @@ from conversation.messages import Address
 from conversation.outbound import DeliveryError
 from conversation.stores.permits import Permits
 
+CLOCKS_APART = 600.0
+"""Seconds by which Slack's clock may be behind ours; with 300 its signatures are refused already."""
+
 API_BASE_URL = "https://slack.com/api/"
 
 
@@ -114,8 +117,9 @@ class SlackChannel:
     async def close(self) -> None:
         """Nothing is left running, and the HTTP session is its owner's."""
 
-    def address_of(self, key: ConversationKey) -> Address:
-        return Address(key.chat, "", key.thread, key.sender, key.tenant)
+    def address_of(self, key: ConversationKey, now: float) -> Address:
+        """As if it answered a message of a moment ago: from there on what was sent is looked for."""
+        return Address(key.chat, f"{now - CLOCKS_APART:.6f}", key.thread, key.sender, key.tenant)
 
     async def named(self, link: str) -> Named | None:
         """A link does not tell its workspace: the bot's own is meant."""

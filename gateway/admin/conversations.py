@@ -219,7 +219,7 @@ class ConversationDesk:
     def _address(self, key: ConversationKey) -> Address:
         hosted = self._routes.get((key.channel, key.bot))
         if hosted is not None:
-            return hosted.channel.address_of(key)
+            return hosted.channel.address_of(key, self._clock.now())
         return Address(key.chat, "", key.thread, key.sender, key.tenant)
 
     async def _admit(self, message: InboundMessage) -> None:

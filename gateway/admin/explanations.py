@@ -139,6 +139,10 @@ ERRORS = {
         "The store could not be reached, so the platform was asked to send its event again.",
         "无法连接存储，已要求平台重新发送事件。",
     ),
+    "put_back": Sentence(
+        "The platform did not take an answer, which is tried again: it limits the bot, or does not answer.",
+        "平台暂未接受回答，稍后会重试：平台限制了机器人的频率，或没有响应。",
+    ),
     "rejected:signature": Sentence(
         "A request had no valid signature: the signing secret is not this app's, a clock is wrong, or it was not"
         " Slack that sent it.",

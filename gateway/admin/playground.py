@@ -63,10 +63,7 @@ class Playground:
         Raises ConflictError if too much waits in this chat already.
         """
         bot = self._bot(who, agent, chat)
-        text = text.strip()
-        if not text or len(text) > LONGEST_TEXT:
-            problem = f"must have 1 to {LONGEST_TEXT} characters" if text else "is empty; write something"
-            raise InvalidError([FieldProblem("text", problem)])
+        text = _sayable(text)
         key = _key(bot, chat)
         identity = f"{who.name}:{chat}:{request}"
         turn = stable_id(CHANNEL, bot.id, identity)
@@ -125,6 +122,21 @@ class Playground:
                 [FieldProblem("chat", "must have 1 to 64 letters, digits, hyphens and underscores")]
             )
         return bot
+
+
+def _sayable(text: str) -> str:
+    """Raises InvalidError."""
+    text = text.strip()
+    problem = ""
+    if not text:
+        problem = "is empty; write something"
+    elif len(text) > LONGEST_TEXT:
+        problem = f"must have at most {LONGEST_TEXT} characters"
+    elif any("\ud800" <= char <= "\udfff" for char in text):
+        problem = "holds half of a character; write it anew"
+    if problem:
+        raise InvalidError([FieldProblem("text", problem)])
+    return text
 
 
 def _key(bot: Bot, chat: str) -> ConversationKey:

@@ -114,7 +114,7 @@ async def test_what_answers_no_message_stands_in_the_chat_once(
     async def save(ref: str) -> None:
         saved.append(ref)
 
-    part = PartRequest(channel.address_of(key), part_id("turn", 0), 1, save)
+    part = PartRequest(channel.address_of(key, time.time()), part_id("turn", 0), 1, save)
     platform.fail_next("im.v1.message.create", "drop_after_effect")
     if stream:
         with pytest.raises(DeliveryDelayedError):
@@ -132,8 +132,8 @@ async def test_what_answers_no_message_stands_in_the_chat_once(
 def test_a_conversation_named_by_its_first_message_goes_on_under_that(make_channel: MakeChannel) -> None:
     channel = make_channel()
     key = ConversationKey("lark", "helpdesk", "demo-tenant", CHAT, "om_first")
-    assert channel.address_of(key).message == "om_first"
-    assert channel.address_of(key).thread == ""
+    assert channel.address_of(key, time.time()).message == "om_first"
+    assert channel.address_of(key, time.time()).thread == ""
 
 
 async def test_what_is_held_back_is_told_in_seconds(platform: LarkStandin, make_channel: MakeChannel) -> None:
@@ -142,7 +142,7 @@ async def test_what_is_held_back_is_told_in_seconds(platform: LarkStandin, make_
     platform.add_chat(CHAT)
     platform.fail_next("cardkit.v1.card.create", error=99991400, retry_after=9)
     key = ConversationKey("lark", "helpdesk", "demo-tenant", CHAT)
-    part = PartRequest(channel.address_of(key), part_id("turn", 0), 1, unsaved)
+    part = PartRequest(channel.address_of(key, time.time()), part_id("turn", 0), 1, unsaved)
     begun = time.monotonic()
     with pytest.raises(DeliveryDelayedError):
         await channel.outbound.open(part, "hello")

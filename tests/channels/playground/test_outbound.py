@@ -294,6 +294,15 @@ async def test_only_the_newest_questions_of_a_chat_are_kept() -> None:
     assert [line.text for line in lines] == [str(number) for number in range(10, 60)]
 
 
+async def test_long_questions_push_out_earlier_ones_and_never_themselves() -> None:
+    chats = Chats(MemoryRecords(), LoopClock())
+    for number in range(4):
+        await chats.ask("playground~default", "chat1", f"turn{number}", str(number) * 90_000)
+    assert [line.text[0] for line in await chats.lines("playground~default", "chat1")] == ["2", "3"]
+    await chats.ask("playground~default", "chat1", "turn9", "9" * 300_000)
+    assert [line.text[0] for line in await chats.lines("playground~default", "chat1")] == ["9"]
+
+
 def test_another_chat_is_another_part() -> None:
     records = Shaky()
 

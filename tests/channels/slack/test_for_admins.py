@@ -151,7 +151,7 @@ async def test_what_answers_no_message_stands_in_its_conversation_and_is_found_a
     key = ConversationKey(
         "slack", "helpdesk", "T0DEMO", "C1" if thread else "D1", parent.ts if thread else ""
     )
-    part = PartRequest(channel.address_of(key), part_id("turn", 0), 1, unsaved)
+    part = PartRequest(channel.address_of(key, time.time()), part_id("turn", 0), 1, unsaved)
     slack.fail_next("chat.postMessage", "drop_after_effect")
     with pytest.raises(DeliveryUnknownError):
         await channel.outbound.open(part, "By the way")
@@ -173,7 +173,7 @@ async def test_what_is_held_back_is_told_in_seconds(slack: SlackStandin, make_ch
     assert channel.held_back == 0
     slack.fail_next("chat.postMessage", status=429, retry_after=7)
     key = ConversationKey("slack", "helpdesk", "T0DEMO", "D1")
-    part = PartRequest(channel.address_of(key), part_id("turn", 0), 1, unsaved)
+    part = PartRequest(channel.address_of(key, time.time()), part_id("turn", 0), 1, unsaved)
     begun = time.monotonic()
     with pytest.raises(Exception, match="7 s"):
         await channel.outbound.open(part, "hello")

@@ -21,6 +21,7 @@ from gateway.admin.conversations import (
     MessageInput,
 )
 from gateway.admin.errors import ConflictError, InvalidError, NotAllowedError, UnknownError
+from tests import virtual_time
 from tests.conversation.fake_platform import FakeModel, says
 from tests.conversation.made_up import key, message
 from tests.gateway.admin.front_office import ADMIN, OPERATOR, STRANGER, VIEWER, FrontOffice, tell
@@ -149,6 +150,7 @@ def test_the_same_request_of_somebody_else_or_elsewhere_is_another() -> None:
 def test_an_answer_to_the_api_stands_in_the_chat_and_counts_to_the_person_it_speaks_for() -> None:
     office = FrontOffice(says(5.0, "fine"))
     seen: list[tuple[str, str, str]] = []
+    begun = f"{virtual_time.EPOCH - 600:.6f}"
 
     async def story() -> None:
         await office.house.say(message("one"))
@@ -158,7 +160,7 @@ def test_an_answer_to_the_api_stands_in_the_chat_and_counts_to_the_person_it_spe
         seen.extend((one.message.sender.id, one.message.address.message, one.message.origin) for one in queue)
 
     tell(office, story)
-    assert seen[1:] == [("U7", "", "api"), ("api:ada", "", "api")]
+    assert seen[1:] == [("U7", begun, "api"), ("api:ada", begun, "api")]
 
 
 def test_commands_are_obeyed_in_their_turn() -> None:

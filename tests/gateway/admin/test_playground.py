@@ -126,8 +126,8 @@ def test_a_chat_that_is_no_name_is_refused(chat: str) -> None:
     tell(office, story)
 
 
-@pytest.mark.parametrize("text", ["", "  \n", "x" * 40_001])
-def test_a_text_that_is_empty_or_too_long_is_refused(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "  \n", "x" * 40_001, "half \ud800"])
+def test_a_text_that_is_empty_too_long_or_broken_is_refused(text: str) -> None:
     office = FrontOffice(says("fine"))
 
     async def story() -> None:

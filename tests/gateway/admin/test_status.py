@@ -149,6 +149,20 @@ def test_a_bot_that_is_not_seen_or_not_there_has_no_status() -> None:
     tell(office, story)
 
 
+def test_an_answer_that_the_platform_does_not_take_now_is_an_error_before_it_is_given_up() -> None:
+    office = FrontOffice(says("fine"))
+
+    async def story() -> None:
+        office.house.platform.trouble["open"] = [DeliveryDelayedError("429", 600.0)]
+        await office.house.say(message())
+        await asyncio.sleep(5)
+        found = await office.statuses.of(VIEWER, "helpdesk")
+        assert (found.last_error, found.replies, found.waiting) == ("put_back", {}, 1)
+        assert found.last_error_en == ERRORS["put_back"].en
+
+    tell(office, story)
+
+
 def test_hidden_bots_are_not_counted() -> None:
     office = FrontOffice(says("fine"))
 
