@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conversation.stores.memory import MemoryStore
+from conversation.stores.records import RecordConflictError
+from conversation.stores.redis import RedisStore
 from gateway.admin.access import Principal
 from gateway.admin.audit import Audit
 from gateway.admin.errors import ConflictError, NotAllowedError
@@ -15,6 +21,7 @@ from gateway.admin.rotation import Rotation
 from gateway.canary import WrongKeyError, check_canary
 from gateway.secrets import Keyring, UnreadableSecretError
 from tests.conversation.made_up import ManualClock
+from tests.conversation.stores.servers import fresh_namespace, valkey
 
 OLD, NEW = "an-old-key-of-the-tests", "a-new-key-of-the-tests"
 SECRET = "xoxb-marzipan"
@@ -92,6 +99,85 @@ async def test_the_canary_lets_the_keys_of_a_store_in_and_no_others() -> None:
     await check_canary(Keyring.parse(f"{NEW},{OLD}"), records)
     with pytest.raises(WrongKeyError, match="give the key that was used before too"):
         await check_canary(Keyring.parse(NEW), records)
+
+
+@pytest.fixture
+async def redis() -> AsyncIterator[RedisStore]:
+    store = RedisStore(valkey().url, namespace=fresh_namespace())
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def test_of_replicas_that_start_together_one_leaves_the_canary_and_only_its_keys_are_let_in(
+    redis: RedisStore,
+) -> None:
+    keyrings = [Keyring.parse(keys) for keys in (OLD, f"{NEW},{OLD}", OLD, "a-third-key-of-the-tests")]
+    done = await asyncio.gather(
+        *(check_canary(keyring, redis.records) for keyring in keyrings), return_exceptions=True
+    )
+    (canary,) = await redis.records.all("canary")
+    assert canary.version == 1
+    for keyring, fault in zip(keyrings, done, strict=True):
+        try:
+            await check_canary(keyring, redis.records)
+        except WrongKeyError:
+            assert isinstance(fault, WrongKeyError)
+        else:
+            assert fault is None
+
+
+async def test_rotations_and_changes_at_once_lose_neither_a_secret_nor_a_change(redis: RedisStore) -> None:
+    old, both, records = Keyring.parse(OLD), Keyring.parse(f"{NEW},{OLD}"), redis.records
+    bots = [f"bot-{number}" for number in range(5)]
+    for bot in bots:
+        credentials = {"bot_token": old.seal(f"xoxb-{bot}", f"bot/{bot}#bot_token")}
+        document = {"id": bot, "channel": "slack", "credentials": credentials, "max_replies": 0}
+        await records.put("bot", bot, json.dumps(document).encode(), expected=0)
+
+    async def change(bot: str, times: int) -> None:
+        """As an admin's change does: to the version that was read, again if that is old."""
+        while times:
+            record = await records.get("bot", bot)
+            assert record is not None
+            document = json.loads(record.document)
+            document["max_replies"] += 1
+            try:
+                await records.put("bot", bot, json.dumps(document).encode(), expected=record.version)
+            except RecordConflictError:
+                continue
+            times -= 1
+
+    rotations = [Rotation(records, both, Audit(redis.audit)) for _ in range(3)]
+    async with asyncio.TaskGroup() as at_once:
+        for bot in bots:
+            at_once.create_task(change(bot, 8))
+        running = [at_once.create_task(one.rotate(ADMIN)) for one in rotations]
+    assert sum(one.result().resealed for one in running) == len(bots), "each was sealed anew by one of them"
+    new = Keyring.parse(NEW)
+    for bot in bots:
+        record = await records.get("bot", bot)
+        assert record is not None
+        document = json.loads(record.document)
+        assert document["max_replies"] == 8
+        assert new.open(document["credentials"]["bot_token"], f"bot/{bot}#bot_token") == f"xoxb-{bot}"
+
+
+TEXTS = st.text(st.characters(codec="utf-8"))
+
+
+@given(TEXTS, TEXTS, st.data())
+def test_whatever_is_sealed_opens_in_its_place_and_not_if_a_bit_was_changed(
+    value: str, owner: str, data: st.DataObject
+) -> None:
+    keyring = Keyring.parse(RAW.hex())
+    sealed = keyring.seal(value, owner)
+    assert keyring.open(sealed, owner) == value
+    named, _, body = sealed.rpartition(":")
+    raw = bytearray(base64.urlsafe_b64decode(body))
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    with pytest.raises(UnreadableSecretError):
+        keyring.open(f"{named}:{base64.urlsafe_b64encode(raw).decode()}", owner)
 
 
 async def stored_bot(store: MemoryStore, keyring: Keyring, **credentials: str) -> None:

@@ -334,6 +334,31 @@ def test_a_secret_of_the_wrong_type_is_not_quoted(config: ConfigFile) -> None:
     assert "123456789" not in problem
 
 
+@pytest.mark.parametrize("keys", ["marzipan", "a-key-that-is-long-enough,marzipan"])
+def test_a_secrets_key_that_could_be_guessed_is_refused_unquoted_with_how_to_make_one(
+    config: ConfigFile, keys: str
+) -> None:
+    problem = config.problem("secrets_key: env:KEYS\n", KEYS=keys)
+
+    assert problem.startswith("turnkeeper.yaml:1:1: secrets_key: key ")
+    assert "has 8 characters; make one" in problem
+    assert "openssl rand -base64 32" in problem
+    assert "marzipan" not in problem
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("{audit: forever}", "retention.audit: must be a duration such as"),
+        ("{events: 0}", "retention.events: must be greater than 0"),
+        ("{transcript: 3d}", "retention.transcript: unknown key; did you mean transcripts?"),
+        ("30d", "retention: must be a mapping"),
+    ],
+)
+def test_what_is_wrong_with_retention_is_told(config: ConfigFile, written: str, said: str) -> None:
+    assert said in config.problem(f"retention: {written}\n")
+
+
 def test_no_error_quotes_a_value_that_stands_beside_the_mistake(config: ConfigFile) -> None:
     secret = "xoxb-very-secret"
     texts = [
