@@ -140,7 +140,11 @@ class Hosting:
         async with self._changing:
             revisions = await self._revision()
             wanted = self._read(await self._records.all("agent"), await self._records.all("bot"))
+            known = dict(self.problems)
             await self._apply(wanted)
+            for (kind, id), problem in self.problems.items():
+                if known.get((kind, id)) != problem:
+                    _log.warning("stored record not in force", kind=kind, id=id, cause=problem)
             self._revisions = revisions
             self._read_at = asyncio.get_running_loop().time()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from channels.port import Channel
 from conversation.actor import Actor
@@ -328,6 +329,11 @@ def test_a_secret_whose_file_comes_later_is_found_without_a_change_of_the_record
         here = Replica(folder=tmp_path)
         await here.write("default", kind="agent")
         await here.write(credentials={"signing_secret": "file:signing", "bot_token": "file:token"})
+        with capture_logs() as log:
+            async with here.running():
+                await asyncio.sleep(3 * TRY_AGAIN_EVERY)
+        (told,) = [one for one in log if one["event"] == "stored record not in force"]
+        assert (told["kind"], told["id"]) == ("bot", "helpdesk"), "it is told once"
         async with here.running():
             assert "put the secret there" in here.hosting.problems["bot", "helpdesk"]
             (tmp_path / "signing").write_text("s")
