@@ -18,7 +18,7 @@ import structlog
 
 from conversation.clock import Clock
 from conversation.in_flight import InFlight, Reply
-from conversation.keys import ConversationKey
+from conversation.keys import ConversationKey, MalformedKeyError
 from conversation.stored import Stored, UnreadableRecordError
 from conversation.stores.port import StoreUnavailableError
 from conversation.stores.records import Record, RecordConflictError, Records
@@ -142,11 +142,11 @@ class Replies:
         found: dict[ConversationKey, Reply] = {}
         for record in self._fresh_texts.among(await self._others(LIVE), now):
             try:
-                texts = _texts.read(record.document)
-            except UnreadableRecordError:  # of another version
+                for told in _texts.read(record.document).replies:
+                    reply = Reply(told.turn, told.text, told.since, kept=True)
+                    found[ConversationKey.parse(told.key)] = reply
+            except (UnreadableRecordError, MalformedKeyError):  # of another version
                 continue
-            for told in texts.replies:
-                found[ConversationKey.parse(told.key)] = Reply(told.turn, told.text, told.since, kept=True)
         return found
 
     async def _watched_elsewhere(self, now: float) -> bool:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstrai
 from conversation.bot import Agent, Bot
 from conversation.clock import Clock
 from conversation.directory import Directory
-from conversation.keys import ConversationKey
+from conversation.keys import ConversationKey, MalformedKeyError
 from conversation.messages import Address, Command, InboundMessage, Sender, stable_id
 from conversation.stores.port import Store
 from conversation.texts import locale_of
@@ -236,6 +236,10 @@ class ConversationDesk:
 def _place(cursor: str) -> tuple[float, str]:
     match read_cursor("conversations", cursor):
         case (int() | float() as at, str(key)):
-            return at, key
+            try:
+                ConversationKey.parse(key)
+            except MalformedKeyError:
+                raise wrong_cursor() from None
+            return float(at), key
         case _:
             raise wrong_cursor()

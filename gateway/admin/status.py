@@ -155,6 +155,8 @@ class BotStatuses:
                 missing = await hosted.channel.missing_scopes()
         except (DeliveryError, TimeoutError) as error:
             _log.info("scopes not known", bot=bot, cause=str(error))
+        except Exception:  # noqa: BLE001 - the boundary of a courtesy: a bug in it must not end the process
+            _log.exception("asking for scopes broke", bot=bot)
         self._scopes[bot] = asyncio.get_running_loop().time(), missing
 
     def _hosted(self, bot: str) -> HostedBot | None:

@@ -21,6 +21,7 @@ from gateway.admin.conversations import (
     MessageInput,
 )
 from gateway.admin.errors import ConflictError, InvalidError, NotAllowedError, UnknownError
+from gateway.admin.paging import write_cursor
 from tests import virtual_time
 from tests.conversation.fake_platform import FakeModel, says
 from tests.conversation.made_up import key, message
@@ -56,8 +57,12 @@ def test_conversations_are_listed_newest_first_in_pages() -> None:
             0,
             "default",
         )
-        with pytest.raises(InvalidError):
-            await office.desk.list(VIEWER, bot=None, cursor="nonsense", limit=2)
+        wrong = [write_cursor("conversations", 1.0, "k1.no"), write_cursor("audit", 1.0, KEY), "nonsense"]
+        for cursor in (*wrong, write_cursor("conversations", KEY, 1.0)):
+            with pytest.raises(InvalidError):
+                await office.desk.list(VIEWER, bot=None, cursor=cursor, limit=2)
+        far = write_cursor("conversations", 2**64 - 1, KEY)
+        assert len((await office.desk.list(VIEWER, bot=None, cursor=far, limit=9)).items) == 5
 
     tell(office, story)
 

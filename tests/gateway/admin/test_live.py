@@ -184,6 +184,30 @@ def test_a_watcher_that_died_is_not_told_for_ever_and_a_writer_that_died_is_not_
     virtual_time.run(story())
 
 
+def test_what_another_version_tells_disturbs_nobody() -> None:
+    records = MemoryRecords()
+
+    async def story() -> None:
+        async with _Replica(records) as writer, _Replica(records) as watcher:
+            with (
+                writer.in_flight.showing(key(), "turn1", lambda: "hello", 7.0, kept=True),
+                watcher.replies.watching(),
+            ):
+                for number, document in enumerate(
+                    (
+                        b"of a later version",
+                        b'{"type":"turnkeeper.live.v1","data":{"at":1,"replies":[{"key":"k2.x","turn":"t","text":"",'
+                        b'"since":1}]}}',
+                    )
+                ):
+                    await records.put(LIVE, str(number), document, expected=0)
+                    await records.put(WATCH, str(number), document, expected=0)
+                await asyncio.sleep(3)
+                assert watcher.replies.of(key()) is not None
+
+    virtual_time.run(story())
+
+
 def test_what_a_bot_that_keeps_no_texts_writes_is_told_to_no_other_replica() -> None:
     records = MemoryRecords()
 

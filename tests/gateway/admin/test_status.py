@@ -217,7 +217,10 @@ def test_who_watches_hears_of_scopes_and_pressure_and_the_platform_is_asked_seld
         await asyncio.sleep(SCOPES_KNOWN_FOR)
         platform.trouble = DeliveryDelayedError("away", 1.0)
         await asyncio.sleep(SCOPES_KNOWN_FOR)
-        platform.trouble = DeliveryRefusedError("revoked")
+        for trouble in (DeliveryRefusedError("revoked"), RuntimeError("a bug")):
+            platform.trouble = trouble
+            await asyncio.sleep(SCOPES_KNOWN_FOR)
+        platform.trouble = None
         await asyncio.sleep(SCOPES_KNOWN_FOR)
         for task in tasks:
             task.cancel()
@@ -231,9 +234,10 @@ def test_who_watches_hears_of_scopes_and_pressure_and_the_platform_is_asked_seld
         (("chat:write",), 0.0),
         ((), 0.0),
         (None, 0.0),
+        ((), 0.0),
     ]
     assert seen[0].seen_events == ("app_mention",)
-    assert platform.asked == 4
+    assert platform.asked == 6
 
 
 class _Away(MemoryRecords):
