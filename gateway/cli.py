@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING
 
 from gateway import __version__
+from gateway.commands.words import SUBJECTS, add_subjects
 from gateway.config_file import SettingsError
 from gateway.settings import Settings, find_config, load
 
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     rotate = secrets.add_parser("rotate", parents=[config], help="seal all with the first key of secrets_key")
     rotate.add_argument("--url", help="the gateway's address, else as the configuration says")
     rotate.add_argument("--json", action="store_true", help="print JSON")
+    add_subjects(commands, config)
     demo = commands.add_parser("demo", help="see the main job working, without any account")
     demo.add_argument(
         "--chaos", action="store_true", help="kill the gateway mid-reply and see every message finished"
@@ -155,6 +157,12 @@ def _backup(settings: Settings, options: argparse.Namespace) -> int:
     return _command(lambda console: back_up(settings, options.file, options.url, console))
 
 
+def _administer(settings: Settings, options: argparse.Namespace) -> int:
+    from gateway.commands.administer import run  # noqa: PLC0415
+
+    return _command(lambda console: run(settings, options, console))
+
+
 def _secrets(settings: Settings, options: argparse.Namespace) -> int:
     from gateway.commands.secrets import rotate  # noqa: PLC0415
 
@@ -183,6 +191,7 @@ _COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "manifest": _manifest,
     "dead-letters": _dead_letters,
     "secrets": _secrets,
+    **dict.fromkeys(SUBJECTS, _administer),
     "backup": _backup,
     "restore": _backup,
 }

@@ -184,14 +184,14 @@ def views(kind: Kind[M], id: str, document: JsonObject, sources: Sources) -> dic
     }
 
 
-def merged(document: JsonValue, patch: JsonObject) -> JsonObject:
-    """A merge patch (RFC 7396): None takes a key away."""
+def merged(document: JsonValue, patch: JsonObject, *, keep_none: bool = False) -> JsonObject:
+    """A merge patch (RFC 7396): None takes a key away; with ``keep_none`` two patches become one."""
     result: JsonObject = dict(document) if isinstance(document, dict) else {}
     for key, value in patch.items():
-        if value is None:
+        if value is None and not keep_none:
             result.pop(key, None)
         elif isinstance(value, dict):
-            result[key] = merged(result.get(key), value)
+            result[key] = merged(result.get(key), value, keep_none=keep_none)
         else:
             result[key] = value
     return result

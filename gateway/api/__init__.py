@@ -11,7 +11,20 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from gateway.admin.administration import Administration
-from gateway.api import agents, audit, backup, bots, dead_letters, events, privacy, secrets, tokens, whoami
+from gateway.api import (
+    agents,
+    audit,
+    backup,
+    bots,
+    dead_letters,
+    events,
+    privacy,
+    secrets,
+    tokens,
+    turns,
+    watching,
+    whoami,
+)
 from gateway.api.auth import require
 from gateway.api.endpoint import Subject
 from gateway.api.idempotency import Repetitions
@@ -29,6 +42,8 @@ def subjects(administration: Administration) -> Sequence[Subject]:
         whoami.subject(),
         bots.subject(administration.bots),
         agents.subject(administration.agents),
+        watching.subject(administration.status, administration.selftest),
+        turns.subject(administration.turns),
         dead_letters.subject(administration.dead_letters),
         events.subject(administration.events),
         tokens.subject(administration.tokens),
