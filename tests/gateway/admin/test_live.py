@@ -193,12 +193,9 @@ def test_what_another_version_tells_disturbs_nobody() -> None:
                 writer.in_flight.showing(key(), "turn1", lambda: "hello", 7.0, kept=True),
                 watcher.replies.watching(),
             ):
+                later = b'{"at":1,"replies":[{"key":"k2.x","turn":"t","text":"","since":1}]}'
                 for number, document in enumerate(
-                    (
-                        b"of a later version",
-                        b'{"type":"turnkeeper.live.v1","data":{"at":1,"replies":[{"key":"k2.x","turn":"t","text":"",'
-                        b'"since":1}]}}',
-                    )
+                    (b"damaged", b'{"type":"turnkeeper.live.v1","data":%b}' % later)
                 ):
                     await records.put(LIVE, str(number), document, expected=0)
                     await records.put(WATCH, str(number), document, expected=0)
