@@ -186,7 +186,12 @@ class Hosting:
         wanted.bots |= self.provisioned.bots
         for id, bot in list(wanted.bots.items()):
             if bot.agent not in wanted.agents:
-                wanted.problems["bot", id] = f"there is no agent {bot.agent!r}; create it, or choose another"
+                fault = wanted.problems.get(("agent", bot.agent))
+                wanted.problems["bot", id] = (
+                    f"its agent {bot.agent!r} cannot be used: {fault}"
+                    if fault
+                    else f"there is no agent {bot.agent!r}; create it, or choose another"
+                )
                 del wanted.bots[id]
         return wanted
 

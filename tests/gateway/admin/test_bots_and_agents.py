@@ -399,3 +399,94 @@ async def test_whoever_is_for_some_bots_names_no_secret_of_the_gateways(
         assert changed.version == 2
         changed = await one.admin.bots.change(ADMIN, "helpdesk", {"credentials": {"bot_token": reference}}, 2)
         assert changed.credentials["bot_token"].source == reference
+
+
+@pytest.mark.parametrize(
+    ("patch", "field", "said"),
+    [
+        ({"id": "other"}, "id", "cannot be changed; create another, and remove this one"),
+        ({"id": None}, "id", "cannot be changed"),
+        ({"channel": "lark"}, "channel", "cannot be changed; create another bot"),
+        ({"channel": None}, "channel", "cannot be changed"),
+        ({"agent": None}, "agent", "is missing; add it"),
+        ({"agent": "nobody"}, "agent", "there is no agent 'nobody'; there are default"),
+        ({"credentials": "xoxb-1"}, "credentials", "must be a mapping"),
+        ({"credentials": {"app_id": "cli_1"}}, "credentials.app_id", "unknown key"),
+        ({"allow": {"users": "U1"}}, "allow.users", "must be a list"),
+        ({"region": "lark"}, "region", "unknown key"),
+        ({"max_replies": 0}, "max_replies", "must be greater than or equal to 1"),
+    ],
+)
+async def test_a_change_that_makes_no_sense_names_its_field_and_changes_nothing(
+    tmp_path: Path, patch: dict[str, Any], field: str, said: str
+) -> None:
+    async with desk(tmp_path) as one:
+        before = await one.admin.bots.create(ADMIN, bot())
+        with pytest.raises(InvalidError) as caught:
+            await one.admin.bots.change(ADMIN, "helpdesk", patch, None)
+        (problem,) = caught.value.problems
+        assert problem.field == field
+        assert said in problem.problem
+        assert await one.admin.bots.get(ADMIN, "helpdesk") == before
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "said"),
+    [
+        ({"id": "Clever One"}, "id", "must be lower-case letters"),
+        ({"provider": "opnai"}, "provider", "did you mean openai?"),
+        ({"provider": "acp"}, "provider", "not in this version"),
+        ({"model": ""}, "model", "is missing; add the name of the model"),
+        ({"base_url": "example.com"}, "base_url", "must be an address"),
+        ({"api_key": ["sk-1"]}, "api_key", "must be text"),
+        ({"timeouts": {"idle": 0}}, "timeouts.idle", "must be greater than 0"),
+        ({"timeouts": {"idel": 5}}, "timeouts.idel", "did you mean idle?"),
+        ({"max_context_tokens": True}, "max_context_tokens", "must be a whole number"),
+    ],
+)
+async def test_each_wrong_field_of_an_agent_is_named_with_its_remedy(
+    tmp_path: Path, change: dict[str, Any], field: str, said: str
+) -> None:
+    async with desk(tmp_path) as one:
+        right = {"id": "clever", "provider": "openai", "model": "m"}
+        with pytest.raises(InvalidError) as caught:
+            await one.admin.agents.create(ADMIN, right | change)
+        (problem,) = caught.value.problems
+        assert problem.field == field
+        assert said in problem.problem
+        assert await one.store.records.all("agent") == ()
+
+
+async def test_lists_are_replaced_and_sections_merged(tmp_path: Path) -> None:
+    async with desk(tmp_path) as one:
+        await one.admin.bots.create(ADMIN, bot(allow={"users": ["U1", "U2"], "chats": ["C1"]}))
+        changed = await one.admin.bots.change(ADMIN, "helpdesk", {"allow": {"users": ["U3"]}}, 1)
+        assert (changed.settings.allow.users, changed.settings.allow.chats) == (("U3",), ("C1",))
+
+
+async def test_what_is_not_there_can_be_neither_changed_nor_removed(tmp_path: Path) -> None:
+    async with desk(tmp_path) as one:
+        for wish in (
+            one.admin.bots.change(ADMIN, "nobody", {"enabled": False}, None),
+            one.admin.bots.remove(ADMIN, "nobody", 1),
+            one.admin.bots.manifest(ADMIN, "nobody"),
+            one.admin.agents.change(ADMIN, "nobody", {"system_prompt": ""}, None),
+            one.admin.agents.remove(ADMIN, "nobody", None),
+        ):
+            with pytest.raises(UnknownError, match="'nobody'"):
+                await wish
+
+
+async def test_a_bot_whose_agents_key_cannot_be_read_says_that_it_is_the_agents(tmp_path: Path) -> None:
+    async with desk(tmp_path) as one:
+        await one.admin.agents.create(ADMIN, {"id": "clever", "provider": "echo", "api_key": "sk-1"})
+        await one.admin.bots.create(ADMIN, bot(agent="clever", credentials=None))
+        store = one.store
+    async with desk(tmp_path, store, secrets_key=None) as one:
+        (shown,) = await one.admin.bots.list(ADMIN)
+        assert shown.state == "faulty"
+        assert "its agent 'clever' cannot be used: api_key: cannot be read: secrets_key is not set" in str(
+            shown.problem
+        )
+        await one.admin.agents.change(ADMIN, "clever", {"api_key": None}, 1)
+        assert (await one.admin.bots.get(ADMIN, "helpdesk")).state == "draft"
