@@ -6,6 +6,7 @@ from pydantic import RootModel
 
 from gateway.admin.access import Permission
 from gateway.admin.bots import Bots, BotView
+from gateway.admin.manifests import Manifest
 from gateway.admin.paging import Page, paged
 from gateway.api.endpoint import Answer, Ask, Endpoint, PageQuery, Subject
 from gateway.api.patches import patch_of
@@ -49,6 +50,9 @@ def subject(bots: Bots) -> Subject:
     async def removed(ask: Ask[None, None]) -> Answer:
         await bots.remove(ask.who, ask.path["id"], ask.version)
         return Answer()
+
+    async def described(ask: Ask[None, None]) -> Answer:
+        return Answer(await bots.manifest(ask.who, ask.path["id"]))
 
     return Subject(
         "bots",
@@ -112,6 +116,15 @@ def subject(bots: Bots) -> Subject:
                 needs=Permission.CONFIGURE,
                 guarded=True,
                 problems=frozenset({409}),
+            ),
+            Endpoint(
+                "getManifest",
+                "GET",
+                "/bots/{id}/manifest",
+                described,
+                "What to set at the platform",
+                needs=Permission.READ,
+                answers=Manifest,
             ),
         ),
     )
