@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -120,7 +121,7 @@ def sealed(
     kind: Kind[M], id: str, document: JsonObject, before: JsonObject, keyring: Keyring | None
 ) -> JsonObject:
     """The document with every secret that is new in it sealed. ``before``: as it was stored. Raises InvalidError."""
-    result: JsonObject = orjson.loads(orjson.dumps(document))
+    result = deepcopy(document)
     problems: list[FieldProblem] = []
     for path in kind.secret_paths(result):
         written = _at(result, path)
@@ -157,7 +158,7 @@ class Resealed:
 
 def resealed(kind: str, id: str, document: JsonObject, keyring: Keyring) -> tuple[JsonObject, Resealed]:
     """The document with what an older key sealed sealed by the first."""
-    result: JsonObject = orjson.loads(orjson.dumps(document))
+    result = deepcopy(document)
     anew = current = 0
     unreadable = []
     for path in (BOTS if kind == BOTS.name else AGENTS).secret_paths(result):

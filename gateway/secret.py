@@ -41,10 +41,14 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> str:
 def _from_file(name: str, directory: Path) -> str:
     path = directory / name
     try:
+        if path.exists() and not path.is_file():  # a pipe may never end, and all would wait for it
+            raise invalid(f"{path} is not a file; put the secret into one")
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE + 1)
     except OSError as error:
         raise invalid(f"file {path} cannot be read: {error.strerror}; put the secret there") from error
+    except ValueError:
+        raise invalid("names no file: there is a NUL in it") from None
     if len(content) > _LARGEST_FILE:
         raise invalid(f"file {path} is larger than {_LARGEST_FILE} bytes; is it the right one?")
     try:
