@@ -135,8 +135,9 @@ class Bots:
     def _provisioned(self, id: str) -> BotView:
         settings = self._hosting.provisioned.bots[id]
         given = settings.complete
-        names = (str(path[-1]) for path in documents.BOTS.secrets[settings.channel])
-        credentials = {name: view_of(getattr(given, name) if given else None) for name in names}
+        credentials = {
+            name: view_of(getattr(given, name) if given else None) for name in _credentials(settings.channel)
+        }
         return self._described(settings, credentials, 0, self._hosting.problems.get(("bot", id)))
 
     def _view(self, record: Record) -> BotView:
@@ -161,7 +162,9 @@ class Bots:
             provisioned=False,
             version=record.version,
             webhook_url=self.webhook_url(channel, record.id),
-            credentials=credentials,
+            credentials={
+                name: credentials.get(name, SecretView(set=False)) for name in _credentials(channel)
+            },
             settings=BotSettings(),
         )
 
@@ -189,6 +192,11 @@ class Bots:
             credentials=credentials,
             settings=BotSettings.model_validate(wanted),
         )
+
+
+def _credentials(channel: Literal["slack", "lark"]) -> tuple[str, ...]:
+    """The names of all that a bot of this channel may have."""
+    return tuple(str(path[-1]) for path in documents.BOTS.secrets[channel])
 
 
 def _check_references(who: Principal, patch: JsonObject) -> None:

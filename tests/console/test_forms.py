@@ -9,6 +9,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from conversation.clock import SystemClock
+from conversation.stores.sqlite import SqliteStore
 from tests.console.visitor import Page, Visitor, console
 
 SECRET = "a-very-secret-signing-secret"
@@ -338,3 +340,28 @@ async def test_lists_that_are_empty_say_what_will_be_there(admin: Visitor) -> No
     assert (await admin.get("/console/dead-letters")).says("No dead letters")
     assert (await admin.get("/console/dead-letters?cursor=nonsense")).status == 422
     assert (await admin.get("/console/conversations/k1.nonsense")).status == 404
+
+
+async def test_a_damaged_record_has_a_page_that_says_so_and_can_be_removed(tmp_path: Path) -> None:
+    where = {"url": f"sqlite:///{tmp_path}/turnkeeper.db"}
+    store = SqliteStore(tmp_path / "turnkeeper.db", SystemClock())
+    await store.open()
+    await store.records.put("bot", "broken", b"{", expected=0)
+    await store.records.put("agent", "broken", b"{", expected=0)
+    await store.close()
+    async with (
+        console(tmp_path, store=where) as url,
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
+    ):
+        admin = Visitor(url, http)
+        await admin.sign_in()
+        for path in ("bots", "agents"):
+            page = await admin.get(f"/console/{path}/broken")
+            assert page.status == 200
+            assert page.says("its record is damaged; remove it, and make it anew")
+        page = await admin.get("/console/bots/broken/setup/secrets")
+        assert page.status == 200
+        page = await admin.post("/console/bots/broken/remove", {"confirm": "broken", "version": "1"})
+        assert page.status == 303
+        page = await admin.get("/console/bots/broken")
+        assert page.status == 404
