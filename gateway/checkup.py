@@ -17,10 +17,10 @@ from gateway.admin.errors import InvalidError
 from gateway.bot_settings import Agent as AgentSettings
 from gateway.bot_settings import AnyBot
 from gateway.canary import WrongKeyError, check_canary
+from gateway.concrete import Maker, connections, make_store
 from gateway.documents import M
 from gateway.secret import Sources
 from gateway.settings import Settings
-from gateway.wiring import Maker, connections, make_store
 
 
 async def examine(settings: Settings, *, live: bool) -> AsyncIterator[Finding]:

@@ -11,8 +11,8 @@ from conversation.stores.port import Store, StoreUnavailableError
 from gateway.api.client import ApiClient, NoGatewayError, api_at
 from gateway.commands.errors import CommandError
 from gateway.commands.gateway_address import address_of, checked
+from gateway.concrete import make_store
 from gateway.settings import Settings
-from gateway.wiring import make_store
 
 T = TypeVar("T")
 

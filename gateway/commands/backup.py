@@ -19,8 +19,8 @@ from gateway.canary import WrongKeyError, check_canary
 from gateway.commands.asking import asked
 from gateway.commands.errors import CommandError
 from gateway.commands.printing import print_line
+from gateway.concrete import copy_of, make_store
 from gateway.settings import Settings
-from gateway.wiring import copy_of, make_store
 
 
 async def back_up(settings: Settings, target: str, url: str | None, console: Console) -> None:

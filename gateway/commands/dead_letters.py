@@ -22,8 +22,8 @@ from gateway.api.client import ApiClient, ApiError, NoGatewayError, path
 from gateway.commands.asking import asked
 from gateway.commands.errors import CommandError
 from gateway.commands.printing import harmless, print_facts, print_json, print_line, print_table, time
+from gateway.concrete import limits_of_bots
 from gateway.settings import Settings
-from gateway.wiring import limits_of_bots
 
 _COLUMNS = ("id", "at", "bot", "reason", "readable")
 

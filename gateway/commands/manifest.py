@@ -9,8 +9,8 @@ from gateway.api.client import ApiError, NoGatewayError, api_at, path
 from gateway.commands.errors import CommandError
 from gateway.commands.gateway_address import address_of, checked
 from gateway.commands.printing import print_facts, print_json, print_line
+from gateway.concrete import make_manifest
 from gateway.settings import Settings
-from gateway.wiring import make_manifest
 
 
 async def run(settings: Settings, bot: str, url: str | None, console: Console, *, json: bool) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from conversation.clock import SystemClock
 from gateway.checkup import examine
+from gateway.concrete import make_store
 from gateway.secrets import Keyring
-from gateway.wiring import make_store
 from tests.gateway.admin.desk import KEY, settings_in
 
 

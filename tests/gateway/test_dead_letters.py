@@ -22,7 +22,8 @@ from gateway.admin.access import Principal
 from gateway.admin.audit import Audit
 from gateway.admin.dead_letters import DeadLetters, Summary
 from gateway.admin.errors import ConflictError, UnknownError
-from gateway.wiring import build, limits_of_bots
+from gateway.concrete import limits_of_bots
+from gateway.wiring import build
 from tests.conversation.made_up import ManualClock, answered, message
 from tests.gateway.letters import TEXT, TOKEN, die, of_helpdesk, settings_in
 

@@ -18,8 +18,8 @@ from rich.console import Console
 from conversation.clock import SystemClock
 from gateway.commands.dead_letters import Wish, run
 from gateway.commands.gateway_address import address_of
+from gateway.concrete import make_store
 from gateway.demo.model import Message, Reply
-from gateway.wiring import make_store
 from tests.conversation.made_up import message
 from tests.conversation.stores.servers import free_port, fresh_namespace, valkey
 from tests.gateway.letters import TEXT, TOKEN, die, settings_in

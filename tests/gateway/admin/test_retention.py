@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conversation.stores.audit import Deed
-from gateway.wiring import make_store
+from gateway.concrete import make_store
 from tests.conversation.made_up import ManualClock
 from tests.gateway.admin.desk import ADMIN, bot, desk, settings_in
 

@@ -1,0 +1,251 @@
+"""The concrete stores, channels and providers, made of their settings. This module alone names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import aiohttp
+from pydantic import SecretStr
+
+from channels.lark import LarkChannel, LarkCredentials
+from channels.lark import manifest as lark_manifest
+from channels.playground import PlaygroundOutbound
+from channels.port import Channel, ChannelPolicy
+from channels.slack import SlackChannel, SlackCredentials
+from channels.slack import manifest as slack_manifest
+from conversation.bot import Agent, Bot, Gates, Timeouts
+from conversation.busy import Limits as BotLimits
+from conversation.clock import Clock
+from conversation.outbound import Outbound
+from conversation.providers.echo import EchoProvider
+from conversation.providers.openai import OpenAIProvider
+from conversation.providers.port import Provider
+from conversation.stores.memory import MemoryStore
+from conversation.stores.permits import Permits
+from conversation.stores.port import Store, StoreUnavailableError
+from conversation.stores.records import Records
+from conversation.stores.retention import Retention
+from conversation.stores.sqlite import SqliteStore
+from gateway import bot_settings as configured
+from gateway.admin.access import playground_bot, selftest_bot
+from gateway.admin.backup import Copy
+from gateway.admin.manifests import Manifest, NeedView
+from gateway.bot_settings import Agent as AgentSettings
+from gateway.bot_settings import AnyBot, SlackBot, StoredSlackBot
+from gateway.settings import Limits, Settings
+
+LARK_HOSTS = {"feishu": "https://open.feishu.cn", "lark": "https://open.larksuite.com"}
+
+
+def copy_of(store: Store) -> Copy | None:
+    """How a store that is a file is copied while it is used."""
+    return store.backup if isinstance(store, SqliteStore) else None
+
+
+def playground_of(records: Records, clock: Clock) -> Callable[[str], Outbound]:
+    """By the id of a hidden bot, its outbound."""
+    return lambda bot: PlaygroundOutbound(bot, records, clock)
+
+
+def make_store(settings: Settings, clock: Clock) -> Store:
+    """Raises StoreUnavailableError for a malformed address."""
+    kept = Retention(settings.retention.transcripts, settings.retention.events, settings.retention.audit)
+    match settings.store.kind:
+        case "memory":
+            return MemoryStore(clock, retention=kept)
+        case "sqlite":
+            return SqliteStore(settings.store.path, clock, retention=kept)
+        case "redis":
+            from conversation.stores.redis import (  # noqa: PLC0415 - only who uses it pays for it
+                Login,
+                MalformedAddressError,
+                RedisStore,
+            )
+
+            given = settings.store
+            login = Login(
+                given.username,
+                plain(given.password) or None,
+                plain(given.sentinel_password) or None,
+                given.ca_file,
+            )
+            try:
+                return RedisStore(
+                    given.url,
+                    namespace=given.namespace,
+                    durability=given.durability,
+                    login=login,
+                    retention=kept,
+                )
+            except MalformedAddressError as error:
+                raise StoreUnavailableError(f"store.url: {error}") from None
+
+
+class Maker:
+    """``hosting.Workshop``: makes agents, channels and bots of their settings."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        models: aiohttp.ClientSession,
+        platforms: aiohttp.ClientSession,
+        permits: Permits | None,
+        playground: Callable[[str], Outbound] | None = None,
+    ) -> None:
+        """``playground`` gives the outbound of a hidden bot; without it there are none."""
+        self._playground = playground
+        self._limits = limits
+        self._models = models
+        self._platforms = platforms
+        self._permits = permits
+
+    def agent(self, settings: AgentSettings) -> Agent:
+        timeouts = settings.timeouts
+        return Agent(
+            id=settings.id,
+            provider=self._provider(settings),
+            system_prompt=settings.system_prompt,
+            max_context_tokens=settings.max_context_tokens,
+            max_turns=self._limits.max_turns,
+            timeouts=Timeouts(timeouts.first_token, timeouts.idle, timeouts.reply),
+        )
+
+    def channel(self, settings: AnyBot) -> Channel:
+        policy = ChannelPolicy(
+            conversation_per=settings.conversation_per,
+            respond_to=settings.respond_to,
+            stream=settings.stream,
+            locale=settings.locale,
+        )
+        if isinstance(settings, SlackBot | StoredSlackBot):
+            return SlackChannel(
+                settings.id,
+                _slack_credentials(settings.complete),
+                http=self._platforms,
+                policy=policy,
+                api_base_url=settings.api_base_url or "https://slack.com/api/",
+                permits=self._permits,
+            )
+        return LarkChannel(
+            settings.id,
+            _lark_credentials(settings.credentials),
+            http=self._platforms,
+            policy=policy,
+            api_base_url=settings.api_base_url or LARK_HOSTS[settings.region],
+            permits=self._permits,
+        )
+
+    def bot(self, settings: AnyBot, agent: Agent, channel: Channel) -> Bot:
+        return Bot(
+            settings.id,
+            agent,
+            channel.outbound,
+            Gates(
+                enabled=settings.enabled,
+                users=frozenset(settings.allow.users),
+                chats=frozenset(settings.allow.chats),
+                external_users=settings.external_users == "allow",
+                max_age=settings.max_age,
+            ),
+            _limits(settings, self._limits),
+            "queue" if settings.when_busy == "reject" else settings.when_busy,
+            keep_texts=not settings.no_store,
+        )
+
+    def beside_agent(self, agent: Agent) -> Bot | None:
+        return self._hidden(playground_bot(agent.id), agent, keep_texts=True)
+
+    def beside_bot(self, bot: Bot) -> Bot | None:
+        """Whoever tests it is let in, also while it is switched off, and nothing of the test is remembered."""
+        return self._hidden(selftest_bot(bot.id), bot.agent, keep_texts=False)
+
+    def _hidden(self, id: str, agent: Agent, *, keep_texts: bool) -> Bot | None:
+        if self._playground is None:
+            return None
+        limits = BotLimits(queued=self._limits.max_queued, per_person=self._limits.max_replies_per_user)
+        return Bot(id, agent, self._playground(id), limits=limits, keep_texts=keep_texts)
+
+    def _provider(self, agent: AgentSettings) -> Provider:
+        if agent.provider == "echo":
+            return EchoProvider()
+        return OpenAIProvider(
+            model=agent.model, base_url=agent.base_url, api_key=plain(agent.api_key), http=self._models
+        )
+
+
+def limits_of_bots(settings: Settings) -> Callable[[str, str], BotLimits | None]:
+    """Of the file's bots that can answer, by channel and id."""
+    found: dict[tuple[str, str], BotLimits] = {
+        (bot.channel, bot.id): _limits(bot, settings.limits)
+        for bot in settings.bots
+        if bot.enabled and bot.complete is not None
+    }
+    return lambda channel, bot: found.get((channel, bot))
+
+
+def _limits(bot: AnyBot, limits: Limits) -> BotLimits:
+    return BotLimits(
+        queued=0 if bot.when_busy == "reject" else limits.max_queued,
+        replies=bot.max_replies or 0,
+        per_person=limits.max_replies_per_user,
+    )
+
+
+def make_manifest(
+    channel: Literal["slack", "lark"], id: str, region: Literal["feishu", "lark"], webhook_url: str
+) -> Manifest:
+    """For ``Bots``, and for a terminal."""
+    if channel == "slack":
+        written = slack_manifest.manifest(id, webhook_url)
+        return Manifest(
+            channel=channel,
+            webhook_url=webhook_url,
+            manifest=written,
+            create_url=slack_manifest.create_url(written),
+            scopes=tuple(map(NeedView.of, slack_manifest.SCOPES)),
+            events=tuple(map(NeedView.of, slack_manifest.EVENTS)),
+            console_url="https://api.slack.com/apps",
+        )
+    return Manifest(
+        channel=channel,
+        webhook_url=webhook_url,
+        manifest=None,
+        create_url=None,
+        scopes=tuple(map(NeedView.of, lark_manifest.SCOPES)),
+        events=tuple(map(NeedView.of, lark_manifest.EVENTS)),
+        console_url=lark_manifest.CONSOLES[region],
+    )
+
+
+def _slack_credentials(given: configured.SlackCredentials | None) -> SlackCredentials | None:
+    if given is None:
+        return None
+    return SlackCredentials(given.signing_secret.get_secret_value(), given.bot_token.get_secret_value())
+
+
+def _lark_credentials(
+    given: configured.LarkCredentials | configured.PartialLarkCredentials | None,
+) -> LarkCredentials | None:
+    """None where nothing is known by which even URL verification could be told from anybody's."""
+    if given is None or not (given.encrypt_key or given.verification_token):
+        return None
+    return LarkCredentials(
+        app_id=plain(given.app_id),
+        app_secret=plain(given.app_secret),
+        encrypt_key=plain(given.encrypt_key),
+        verification_token=plain(given.verification_token),
+    )
+
+
+def plain(secret: SecretStr | None) -> str:
+    return "" if secret is None else secret.get_secret_value()
+
+
+def connections() -> aiohttp.ClientSession:
+    """A pool without a limit of its own: what may run at once is decided by slots and budgets. Every request
+    brings its own timeouts.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=None, sock_connect=10)
+    )
