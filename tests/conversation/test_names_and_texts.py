@@ -19,7 +19,7 @@ from conversation.texts import en, hint, locale_of, notice, zh
 from conversation.texts.hints import Hint
 from conversation.turn import Delivery, Final, Outcome, Part, Reason, part_id
 from tests.conversation.fake_platform import FakeModel, says
-from tests.conversation.made_up import message
+from tests.conversation.made_up import command, message
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -79,6 +79,9 @@ def test_what_this_version_stores_stays_readable() -> None:
     )
     assert stored_message.read((GOLDEN / "message.v1.json").read_bytes()) == said
     assert stored_delivery.read((GOLDEN / "delivery.v1.json").read_bytes()) == delivery
+    bind = replace(command("bind", "other"), identity="api:1")
+    assert stored_message.read((GOLDEN / "message.v1.command.json").read_bytes()) == bind
+    assert stored_message.read(stored_message.write(bind)) == bind
     assert stored_message.read(stored_message.write(said)) == said
     assert stored_delivery.read(stored_delivery.write(delivery)) == delivery
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conversation.clock import Clock
 from conversation.stores.port import REPAIR_AGAIN, REPAIRABLE_FOR
@@ -25,7 +25,8 @@ class KeptForRepair:
         self._kept: dict[str, _Kept] = {}
 
     def keep(self, turn: Turn, due_at: float, strays: tuple[str, ...]) -> None:
-        self._kept[turn.id] = _Kept(turn, due_at, self._clock.now() + REPAIRABLE_FOR, strays)
+        shown = replace(turn, refusal=None, crashes=0, failures=0)  # what went wrong does not matter any more
+        self._kept[turn.id] = _Kept(shown, due_at, self._clock.now() + REPAIRABLE_FOR, strays)
 
     def due(self, limit: int) -> tuple[Repair, ...]:
         now = self._clock.now()

@@ -33,11 +33,12 @@ class MemoryTranscripts:
         self._said[key] = [one for one in self._said[key] if one.person != person]
 
     def forget(self, until: float, limit: int) -> None:
-        """Up to ``limit`` conversations' turns of then or before."""
-        due = [key for key, said in self._said.items() if not said or said[0].at <= until]
-        for key in due[:limit]:
-            self._said[key] = [one for one in self._said[key] if one.at > until]
-            if not self._said[key]:
+        """Up to ``limit`` turns of then or before."""
+        for key, said in tuple(self._said.items()):
+            while limit and said and said[0].at <= until:
+                del said[0]
+                limit -= 1
+            if not said:
                 del self._said[key]
 
     async def recent(self, key: ConversationKey, turns: int) -> tuple[Entry, ...]:

@@ -203,7 +203,8 @@ class ReferenceTurns:
         self._repairs.forget(limit)
         old = now - self._retention.transcripts
         self._transcripts.forget(old, limit)
-        self.dead = [letter for letter in self.dead if letter.at > old]
+        old_letters = [letter for letter in self.dead if letter.at <= old][:limit]
+        self.dead = [letter for letter in self.dead if letter not in old_letters]
         self._events.forget(now - self._retention.events, limit)
         self._audit.forget(now - self._retention.audit, limit)
         return bool(taken or due)

@@ -8,7 +8,7 @@ import sqlite3
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.stores.conversations import LISTED_FOR, ConversationState, Load, State
-from conversation.stores.sqlite import rows
+from conversation.stores.sqlite import line, rows
 from conversation.stores.sqlite.writer import Writer
 from conversation.turn import Turn
 
@@ -54,16 +54,15 @@ class SqliteConversations:
 
     async def load(self, bot: str) -> Load:
         def step(db: sqlite3.Connection) -> Load:
-            (running,) = db.execute(
-                "SELECT count(*) FROM conversation WHERE owner IS NOT NULL"
-                " AND bot = (SELECT id FROM bot WHERE name = ?)",
-                (bot,),
+            row = db.execute("SELECT id FROM bot WHERE name = ?", (bot,)).fetchone()
+            if row is None:
+                return Load(0, 0)
+            (turns,) = db.execute(  # CROSS: turns are few, conversations are many
+                "SELECT count(*) FROM turn CROSS JOIN conversation ON conversation.id = turn.conversation"
+                " WHERE bot = ?",
+                row,
             ).fetchone()
-            (turns,) = db.execute(
-                "SELECT count(*) FROM turn JOIN conversation ON conversation.id = turn.conversation"
-                " WHERE bot = (SELECT id FROM bot WHERE name = ?)",
-                (bot,),
-            ).fetchone()
+            running = line.running_of(db, row[0])
             return Load(running, turns - running)
 
         return await self._writer.run(step)

@@ -10,8 +10,9 @@ from conversation.turn import DeadLetter
 
 _LETTER = (
     "SELECT turn, key, dead_letter.person, message, reason, at FROM dead_letter"
-    " JOIN conversation ON conversation.id = dead_letter.conversation"
+    " CROSS JOIN conversation ON conversation.id = dead_letter.conversation"
 )
+"""CROSS: letters are few, conversations are many."""
 
 
 def bury(

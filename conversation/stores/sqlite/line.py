@@ -90,6 +90,14 @@ def unpark(db: sqlite3.Connection, person: str) -> None:
         db.execute("UPDATE bot SET ready = ready + 1 WHERE id = ?", row)
 
 
+def running_of(db: sqlite3.Connection, bot: int) -> int:
+    """The bot's turns that run. The plus keeps SQLite from going through all conversations of the bot instead."""
+    (running,) = db.execute(
+        "SELECT count(*) FROM conversation WHERE owner IS NOT NULL AND +bot = ?", (bot,)
+    ).fetchone()
+    return int(running)
+
+
 def _longest_ready(db: sqlite3.Connection, bot: int, per_person: int) -> tuple[int, int] | None:
     """(order, id). Those before it whose persons are at the limit are parked."""
     first = (
@@ -108,10 +116,7 @@ def _longest_ready(db: sqlite3.Connection, bot: int, per_person: int) -> tuple[i
 def _bot_may(db: sqlite3.Connection, bot: int, replies: int) -> bool:
     if not replies:
         return True
-    (running,) = db.execute(
-        "SELECT count(*) FROM conversation WHERE owner IS NOT NULL AND bot = ?", (bot,)
-    ).fetchone()
-    return int(running) < replies
+    return running_of(db, bot) < replies
 
 
 def _person_may(db: sqlite3.Connection, person: str, per_person: int) -> bool:

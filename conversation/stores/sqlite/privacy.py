@@ -57,7 +57,7 @@ class SqlitePrivacy:
 
 def _waiting(db: sqlite3.Connection, person: str, bot: str) -> int:
     (messages,) = db.execute(
-        "SELECT coalesce(sum(messages), 0) FROM turn JOIN conversation ON conversation.id = turn.conversation"
+        "SELECT coalesce(sum(messages), 0) FROM turn CROSS JOIN conversation ON conversation.id = turn.conversation"
         " JOIN bot ON bot.id = conversation.bot WHERE turn.person = ? AND bot.name = ?",
         (person, bot),
     ).fetchone()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from conversation.stores.port import Store, TurnStore
+from conversation.stores.retention import Retention
 from tests.conversation.made_up import ManualClock
 from tests.conversation.stores.engines import ENGINES, IN_PARTITIONS
 
@@ -17,7 +18,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture(params=ENGINES | IN_PARTITIONS)
 async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Store]:
-    engine = (ENGINES | IN_PARTITIONS)[request.param](tmp_path, clock)
+    engine = (ENGINES | IN_PARTITIONS)[request.param](tmp_path, clock, Retention())
     await engine.open()
     yield engine
     await engine.close()

@@ -43,10 +43,9 @@ async def test_only_tick_forgets_and_a_share_at_a_time(
         await answer(store, session, message(f"dead {number}"), DEAD)
     await later(store, session, clock, KEPT.transcripts)
     assert len(await questions(store)) == len(await store.turns.dead_letters()) == 3
-    for _ in range(3):
+    for left in (1, 0, 0):
         await store.turns.tick(2)
-    assert await questions(store) == []
-    assert await store.turns.dead_letters() == ()
+        assert len(await questions(store)) == len(await store.turns.dead_letters()) == left
 
 
 async def test_letters_are_forgotten_like_transcripts(store: Store, session: str, clock: ManualClock) -> None:

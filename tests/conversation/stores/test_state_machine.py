@@ -25,9 +25,11 @@ from hypothesis.stateful import (
 
 from conversation.busy import Limits, WhenBusy
 from conversation.keys import ConversationKey
-from conversation.messages import InboundMessage
+from conversation.messages import Command, InboundMessage
+from conversation.stores.conversations import LISTED_FOR, ConversationState
 from conversation.stores.memory import MemoryStore
-from conversation.stores.port import LEASE, SEEN_FOR, Stopped, StoreError, TurnStore
+from conversation.stores.port import LEASE, SEEN_FOR, Stopped, Store, StoreError, TurnStore
+from conversation.stores.retention import DAY, Retention
 from conversation.turn import Claim, Delivery, Final, Outcome, Part, Reason
 from tests.conversation.made_up import SAID_AT, ManualClock, answered, key, message
 from tests.conversation.stores.engines import ENGINES, IN_PARTITIONS, MakeStore
@@ -37,6 +39,8 @@ CHATS = {"C1": HELPDESK, "C2": HELPDESK, "C3": HELPDESK, "C4": DESK, "C5": DESK}
 PEOPLE = ("U1", "U2")
 LIMITS = {HELPDESK: Limits(replies=2, per_person=1), DESK: Limits(per_person=2)}
 PERIOD = LEASE / 3
+KEPT = Retention(transcripts=5 * DAY, events=2 * DAY)
+COMMANDS = (Command("clear"), Command("end"), Command("bind", "other"), Command("bind", "third"))
 
 
 def key_of(chat: str) -> ConversationKey:
@@ -59,8 +63,9 @@ class Histories(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
         self.clock = ManualClock()
-        self.engine = type(self).make_store(Path(self.folder.name), self.clock)
-        self.model = MemoryStore(self.clock)
+        self.engine = type(self).make_store(Path(self.folder.name), self.clock, KEPT)
+        self.model = MemoryStore(self.clock, retention=KEPT)
+        self.begun_at = self.clock.now()
         self.names: list[tuple[str, str]] = []
         self.said: list[InboundMessage] = []
         self.said_at: dict[str, float] = {}
@@ -94,6 +99,7 @@ class Histories(RuleBasedStateMachine):
         queued=st.integers(0, 3),
         when_busy=st.sampled_from(("queue", "merge", "interrupt")),
         refusal=st.sampled_from((None, None, Reason.STALE)),
+        command=st.sampled_from((None, None, None, None, *COMMANDS)),
     )
     def admit(
         self,
@@ -104,8 +110,10 @@ class Histories(RuleBasedStateMachine):
         queued: int,
         when_busy: WhenBusy,
         refusal: Reason | None,
+        command: Command | None,
     ) -> object:
         said = message(f"message {len(self.said)}", chat=chat, bot=CHATS[chat], user=user)
+        said = replace(said, command=command)
         self.said.append(said)
         self.said_at[said.turn_id] = self.clock.now()
         engine, model = self._both(
@@ -187,16 +195,21 @@ class Histories(RuleBasedStateMachine):
     @rule(
         target=claims,
         claim=claims,
-        kind=st.sampled_from(("answered", "failed", "dead")),
+        kind=st.sampled_from(("answered", "obeyed", "failed", "dead")),
+        keep_texts=st.booleans(),
         repair_after=st.sampled_from((None, 1.0)),
     )
-    def complete(self, claim: tuple[Claim, Claim], kind: Any, repair_after: float | None) -> object:
-        reason = None if kind == "answered" else Reason.MODEL_ERROR
+    def complete(
+        self, claim: tuple[Claim, Claim], kind: Any, keep_texts: bool, repair_after: float | None
+    ) -> object:
+        reason = None if kind in {"answered", "obeyed"} else Reason.MODEL_ERROR
         final = Final(("text",), "text" if kind == "answered" else "", Outcome(kind, reason))
         before = len(self.model.turns.happened)
         engine, model = self._each(
             claim,
-            lambda turns, mine: turns.complete(mine, final, keep_turns=3, repair_after=repair_after),
+            lambda turns, mine: turns.complete(
+                mine, final, keep_turns=3, keep_texts=keep_texts, repair_after=repair_after
+            ),
         )
         for event in list(self.model.turns.happened)[before:]:
             if event.kind == "turn.completed":
@@ -233,7 +246,66 @@ class Histories(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from((0.5, PERIOD, LEASE, 90_000.0)))
     def time_passes(self, seconds: float) -> None:
-        self.clock.advance(seconds)
+        if (
+            self.clock.now() + seconds < self.begun_at + LISTED_FOR
+        ):  # then engines forget bindings, each in its time
+            self.clock.advance(seconds)
+
+    @rule(chat=st.sampled_from(tuple(CHATS)))
+    def look_at_a_conversation(self, chat: str) -> None:
+        def seen(store: Store) -> tuple[Any, ...]:
+            looks = (
+                store.conversations.find(key_of(chat)),
+                store.conversations.queue(key_of(chat), 2),
+                store.transcripts.said(key_of(chat), 9),
+                store.events.of_conversation(key_of(chat), 7),
+            )
+            state, queue, said, events = map(self.runner.run, map(_awaited, looks))
+            return state, queue, said, [replace(event, position=0) for event in events]
+
+        engine, model = seen(self.engine), seen(self.model)
+        assert (self._named(engine[0]), *engine[1:]) == model
+
+    @rule(bot=st.sampled_from((HELPDESK, DESK)), size=st.integers(1, 3))
+    def look_at_a_bot(self, bot: str, size: int) -> None:
+        before = None
+        while True:
+            engine, model = (
+                self.runner.run(store.conversations.page(bot, before=before, limit=size))
+                for store in (self.engine, self.model)
+            )
+            assert tuple(map(self._named, engine)) == model
+            if not model:
+                break
+            before = model[-1].active_at, str(model[-1].key)
+        loads = [self.runner.run(store.conversations.load(bot)) for store in (self.engine, self.model)]
+        assert loads[0] == loads[1]
+
+    @rule(back=st.integers(0, 5))
+    def look_at_a_turn(self, back: int) -> None:
+        if back < len(self.said):
+            engine, model = (
+                self.runner.run(store.events.of_turn(self.said[-1 - back].turn_id[:8]))
+                for store in (self.engine, self.model)
+            )
+            assert [replace(event, position=0) for event in engine] == [
+                replace(event, position=0) for event in model
+            ]
+
+    @rule(
+        bot=st.sampled_from((HELPDESK, DESK)),
+        user=st.sampled_from(PEOPLE),
+        erases=st.sampled_from((False, False, False, True)),
+    )
+    def look_at_a_person(self, bot: str, user: str, erases: bool) -> None:
+        person = message(bot=bot, user=user).person
+        engine, model = (
+            self.runner.run(store.privacy.kept(person, bot)) for store in (self.engine, self.model)
+        )
+        assert engine == model
+        if erases:
+            gone = [self.runner.run(store.privacy.erase(person, bot)) for store in (self.engine, self.model)]
+            assert gone[0] == gone[1]
 
     @rule()
     def tick(self) -> None:
@@ -254,8 +326,8 @@ class Histories(RuleBasedStateMachine):
             if event.kind == "message.admitted":
                 self.accepted[event.key.chat].append(event.turn_id)
         for chat in {event.key.chat for event in engine if event.kind == "turn.completed"}:
-            said = self.runner.run(self.engine.transcripts.recent(key_of(chat), 10))
-            assert said == self.runner.run(self.model.transcripts.recent(key_of(chat), 10))
+            said = self.runner.run(self.engine.transcripts.said(key_of(chat), 10))
+            assert said == self.runner.run(self.model.transcripts.said(key_of(chat), 10))
             letters = self.runner.run(self.engine.turns.dead_letters())
             assert letters == self.runner.run(self.model.turns.dead_letters())
 
@@ -317,6 +389,11 @@ class Histories(RuleBasedStateMachine):
         names = dict(self.names) | {"": ""}
         assert (engine and replace(engine, session=names[engine.session])) == model
 
+    def _named(self, state: ConversationState | None) -> ConversationState | None:
+        """As the model names its session."""
+        names = dict(self.names) | {"": ""}
+        return state and replace(state, session=names[state.session])
+
     def _granted(self, engine: Any, model: Any, *, newly: bool = True) -> Any:
         """Pairs of equal claims, each above all earlier ones of its conversation."""
         pairs = []
@@ -324,12 +401,7 @@ class Histories(RuleBasedStateMachine):
             if mine is None or theirs is None:
                 assert mine is theirs
                 continue
-            assert (mine.key, mine.turn, mine.epoch, mine.last_send_at) == (
-                theirs.key,
-                theirs.turn,
-                theirs.epoch,
-                theirs.last_send_at,
-            )
+            assert replace(mine, session="") == replace(theirs, session="")
             if newly:
                 assert mine.epoch > self.epochs.get(mine.key.chat, 0)
                 self.epochs[mine.key.chat] = mine.epoch

@@ -3,7 +3,7 @@
 local function forget_dead(tag, latest, limit)
   for _ = 1, limit do
     local oldest = redis.call('LINDEX', tag .. ':dead', 0)
-    if not oldest or tonumber((string.match(oldest, '^%S+ %S+ %S+ (%S+)'))) > latest then return end
+    if not oldest or tonumber(string.match(oldest, '^%S+ %S+ %S+ (%S+)') or '0') > latest then return end
     redis.call('LPOP', tag .. ':dead')
   end
 end

@@ -4,8 +4,11 @@ local function said(tag, key) return tag .. ':said:' .. key end
 
 local function said_of(tag, person) return tag .. ':said_of:' .. person end
 
--- turn, person, at.
-local function said_facts(element) return string.match(element, '^(%S+) (%S+) (%S+)\n') end
+-- turn, person, at. A damaged one is nobody's, and as old as can be.
+local function said_facts(element)
+  local turn, person, at = string.match(element, '^(%S+) (%S+) (%S+)\n')
+  return turn or '', person or '', at or '0'
+end
 
 local function forget_oldest(tag, key)
   local _, person = said_facts(redis.call('LPOP', said(tag, key)))

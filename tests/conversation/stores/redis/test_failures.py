@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from redis import Redis
 
 from conversation.busy import Limits
+from conversation.stores.audit import Deed
 from conversation.stores.port import SessionLostError, StoreUnavailableError
 from conversation.stores.redis import Login, RedisStore
 from conversation.stores.redis.batching import BATCH, Batching
@@ -200,9 +202,34 @@ async def test_the_permissions_that_are_asked_for_suffice(server: ServerProcess,
     assert await store.turns.claim(session, 1) == ()
     await store.turns.tick(9)
     await store.records.put("bot", "b", b"{}", expected=0)
+    await store.records.revision("bot")
     assert len(await store.events.after(0, 9)) == 3
+    for look in (
+        store.events.end(),
+        store.events.of_turn(message().turn_id),
+        store.events.of_conversation(key(), 9),
+        store.transcripts.said(key(), 9),
+        store.conversations.page("helpdesk", limit=9),
+        store.conversations.find(key()),
+        store.conversations.queue(key(), 9),
+        store.conversations.load("helpdesk"),
+        store.audit.append(Deed("anna", "bot.changed", "bot/helpdesk")),
+        store.audit.before(None, 9),
+        store.privacy.kept(message().person, "helpdesk"),
+        store.privacy.erase(message().person, "helpdesk"),
+    ):
+        await look
     assert not any("gateways may not wake one another" in warning for warning in store.warnings)
     await store.close()
+
+
+def test_the_functions_are_tried_with_every_command_that_they_use() -> None:
+    """One that is refused half-way would leave half of its work."""
+    probe = re.search(r"local function probe.*?^end", Library().text, re.DOTALL | re.MULTILINE)
+    assert probe is not None
+    tried = set(re.findall(r"\{'([A-Z]+)'", probe[0]))
+    used = set(re.findall(r"redis\.call\('([A-Z]+)'", Library().text))
+    assert tried == used
 
 
 async def test_a_user_that_may_not_wake_others_is_warned_of_at_the_start(
