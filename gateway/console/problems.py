@@ -61,7 +61,11 @@ def told(pages: Pages) -> Middleware:
             if error.status < 400:  # noqa: PLR2004 - no error
                 raise
             said = error.text if isinstance(error, web.HTTPForbidden) else ""
-            return answer(request, error.status, said or "")
+            response = answer(request, error.status, said or "")
+            response.headers.update(
+                {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
+            )
+            return response
         except ConnectionResetError:
             raise
         except Exception:  # noqa: BLE001 - the boundary of a request: whoever asked hears of it, the process goes on

@@ -3,7 +3,7 @@
 Invariants:
 
 - a stream ends when its reader goes, when the process stops, and when its session ended;
-- it holds one piece at most: who reads slowly gets the newest, not a backlog.
+- it holds one piece at most, and there are at most MOST: who reads slowly gets the newest, not a backlog.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from gateway.admin.errors import AdminError
 
 KEEP_ALIVE = 10.0
 """Seconds of silence after which a comment is sent; then too the session is looked at again."""
+
+MOST = 500
+"""Streams that may be open in one process; one more is refused, and its page asks again."""
 
 _log = structlog.get_logger()
 
@@ -43,6 +46,9 @@ class Streams:
         still_allowed: Callable[[], Awaitable[bool]],
     ) -> web.StreamResponse:
         """Each piece that differs from the one before as an event, and an event ``end`` behind the last."""
+        if len(self._open) >= MOST:
+            await pieces.aclose()
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"})
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
         )

@@ -119,6 +119,20 @@ async def test_a_missing_secret_is_asked_for_and_a_typed_one_is_not_sent_back(ad
     assert SECRET not in page.text
 
 
+async def test_without_a_secrets_key_it_is_said_what_to_do(tmp_path: Path) -> None:
+    async with (
+        console(tmp_path, secrets_key=None) as url,
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
+    ):
+        admin = Visitor(url, http)
+        await admin.sign_in()
+        bot = await add_slack(admin)
+        secrets = {"credentials.signing_secret": SECRET, "credentials.bot_token": "xoxb-1"}
+        page = await admin.post(f"{bot}/setup/secrets", secrets)
+        assert page.status == 422
+        assert "secrets_key" in problem_at(page, "credentials-signing-secret")
+
+
 async def test_settings_are_changed_and_shown(admin: Visitor) -> None:
     bot = await add_slack(admin)
     page = await admin.get(bot)

@@ -12,7 +12,8 @@ from gateway.admin.access import Principal
 from gateway.admin.attempts import BURST
 from gateway.admin.audit import Audit
 from gateway.admin.tokens import NewToken, Tokens
-from gateway.console.sessions import COOKIE, LASTS, MOST, Sessions
+from gateway.console import sessions
+from gateway.console.sessions import COOKIE, LASTS, Sessions
 from tests.console.visitor import TOKEN, Visitor
 
 ADMIN = Principal("bootstrap", "admin")
@@ -103,15 +104,18 @@ async def test_a_wrong_token_begins_nothing(house: House) -> None:
     assert await house.store.records.all("session") == ()
 
 
-async def test_sessions_are_bounded_and_the_oldest_goes(house: House) -> None:
+async def test_sessions_are_bounded_and_the_oldest_goes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MOST", 5)
     first = await house.sessions.begin_with_token(TOKEN)
     assert first is not None
     for number in range(1, 3):
         await house.store.records.put("session", f"damaged{number}", b"?", expected=0)
-    for _ in range(MOST):
+    for _ in range(5):
         house.clock.time += 0.001
         await house.sessions.begin_with_token(TOKEN)
-    assert len(await house.store.records.all("session")) == MOST
+    assert len(await house.store.records.all("session")) == 5
     assert await house.sessions.who(first[0]) is None
 
 

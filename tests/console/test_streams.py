@@ -96,6 +96,14 @@ async def test_a_test_is_streamed_step_by_step_to_a_script(admin: Visitor) -> No
     assert page.text.rstrip().endswith("data:")
 
 
+async def test_streams_are_bounded(admin: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "MOST", 1)
+    async with following(admin, "/console/live/now") as events:
+        await piece(events, "It is quiet")
+        refused = await admin.get("/console/live/now")
+        assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+
+
 async def test_nobody_follows_without_a_session_or_what_they_may_not_see(stranger: Visitor) -> None:
     for path in ("/console/live/now", "/console/bots/x/status", "/console/playground/now?agent=a&chat=c"):
         assert (await stranger.get(path)).status == 303
