@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Literal
+from urllib.request import getproxies_environment
 
 import aiohttp
 from pydantic import SecretStr
@@ -244,8 +245,11 @@ def plain(secret: SecretStr | None) -> str:
 
 def connections() -> aiohttp.ClientSession:
     """A pool without a limit of its own: what may run at once is decided by slots and budgets. Every request
-    brings its own timeouts.
+    brings its own timeouts. Goes through the proxy of HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=None, sock_connect=10)
+        connector=aiohttp.TCPConnector(limit=0),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+        # Each request looks for them anew, and for a netrc: only where there is a proxy at all.
+        trust_env=bool(getproxies_environment()),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 import socket
@@ -109,6 +110,8 @@ class GatewayProcess:
                 "serve",
                 "--config",
                 str(self._config),
+                # The stand-ins are on this machine.
+                env={**os.environ, "NO_PROXY": "*", "no_proxy": "*"},
                 stdout=log,
                 stderr=log,
             )
