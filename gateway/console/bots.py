@@ -20,7 +20,7 @@ from gateway.console.bot_fields import (
 )
 from gateway.console.console import Console, caller, check, go, may, say, step
 from gateway.console.forms import Asked, Clash, Form, make_form, patch, sent, version_of, written
-from gateway.console.status import status_of
+from gateway.console.status import expected_events, status_of
 
 
 def routes(console: Console) -> list[web.RouteDef]:
@@ -160,6 +160,7 @@ async def _bot_page(
         status=status,
         bot=bot,
         status_of=await status_of(console, who, bot),
+        expected=await expected_events(console, who, bot),
         settings=form(settings_of(bot.channel)),
         secrets=form(SECRETS[bot.channel]),
         groups=(("usual", USUAL), ("access", ACCESS), ("advanced", ADVANCED[bot.channel])),

@@ -14,7 +14,7 @@ from gateway.admin.errors import ConflictError, FieldProblem, InvalidError
 from gateway.console.bot_fields import BEGIN, SECRETS, secret_placeholders
 from gateway.console.console import Console, caller, check, go, may, say, step
 from gateway.console.forms import Asked, make_form, patch, sent, written
-from gateway.console.status import status_of
+from gateway.console.status import expected_events, status_of
 
 Channel = Literal["slack", "lark"]
 
@@ -182,6 +182,7 @@ async def step_page(
         placeholder=PLACEHOLDER,
         locked=bot.provisioned or not may(request, Permission.CONFIGURE, bot.id),
         status_of=await status_of(console, who, bot),
+        expected=await expected_events(console, who, bot),
         **(tried or {"findings": (), "done_testing": False, "all_well": False}),
     )
 

@@ -19,14 +19,24 @@ async def status_of(console: Console, who: Principal, bot: BotView) -> StatusVie
         return NOTHING_SEEN
 
 
+async def expected_events(console: Console, who: Principal, bot: BotView) -> tuple[str, ...]:
+    """The events that the platform has to send, but for those that the bot can do without."""
+    manifest = await console.administration.bots.manifest(who, bot.id)
+    return tuple(one.name for one in manifest.events if not one.optional)
+
+
 def routes(console: Console) -> list[web.RouteDef]:
     desk = console.administration
 
     async def followed(request: web.Request) -> web.StreamResponse:
         who = caller(request)
         bot = await desk.bots.get(who, request.match_info["id"])
+        expected = await expected_events(console, who, bot)
         return await console.stream(
-            request, "bot_status.html", desk.status.watch(who, bot.id), lambda status: {"status": status}
+            request,
+            "bot_status.html",
+            desk.status.watch(who, bot.id),
+            lambda status: {"status": status, "expected": expected},
         )
 
     return [web.get("/bots/{id}/status", followed)]

@@ -187,6 +187,8 @@ TEXTS = {
     "status.scopes.all": "Nothing is missing",
     "status.scopes.unknown": "Known once the credentials were tried",
     "status.events": "Events seen",
+    "status.events.none": "None yet",
+    "status.events.unseen": "Not seen yet:",
     "status.ack_ms": "Ack, 99 %",
     "status.notices": "Notices",
     "status.rejected": "Rejected",

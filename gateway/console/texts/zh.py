@@ -177,6 +177,8 @@ TEXTS = {
     "status.scopes.all": "没有缺少的权限",
     "status.scopes.unknown": "试用凭证后即可得知",
     "status.events": "已收到的事件",
+    "status.events.none": "尚无",
+    "status.events.unseen": "尚未收到：",
     "status.ack_ms": "确认耗时（99%）",
     "status.notices": "提示",
     "status.rejected": "已拒绝",
