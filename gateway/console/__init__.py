@@ -65,13 +65,9 @@ def make_console(
     clock: Clock,
     http: aiohttp.ClientSession,
     *,
-    with_token: bool = True,
     provider: Provider | None = None,
 ) -> web.Application:
-    """To be put under PREFIX, see ``add_console``. ``with_token``: people may sign in with a token.
-
-    ``http`` reaches the identity provider.
-    """
+    """To be put under PREFIX, see ``add_console``. ``provider``: people may sign in there too, over ``http``."""
     pages, streams = Pages(clock), Streams()
     sessions = Sessions(
         records, administration.tokens, clock, provider.principal if provider else lambda _: None
@@ -81,7 +77,6 @@ def make_console(
         administration.audit,
         administration.attempts,
         pages,
-        with_token=with_token,
         provider=IdentityProvider(provider, http) if provider else None,
     )
     console = Console(administration, sessions, door, pages, streams)

@@ -34,7 +34,7 @@ _log = structlog.get_logger()
 
 
 class Door:
-    """``with_token``: people may sign in with a token too."""
+    """People sign in with a token, or at ``provider``."""
 
     def __init__(
         self,
@@ -43,14 +43,12 @@ class Door:
         attempts: Attempts,
         pages: Pages,
         *,
-        with_token: bool,
         provider: IdentityProvider | None,
     ) -> None:
         self._sessions = sessions
         self._audit = audit
         self._attempts = attempts
         self._pages = pages
-        self._with_token = with_token
         self._provider = provider
 
     def routes(self) -> list[web.RouteDef]:
@@ -103,8 +101,6 @@ class Door:
         wanted, token = own_path(str(form.get("next", ""))), str(form.get("token", "")).strip()
         language = preferences(request).language
         address = request.remote or ""
-        if not self._with_token:
-            raise web.HTTPNotFound
         wait = self._attempts.wait(address, token)
         if wait:
             problem = text(language, "sign.slow", seconds=math.ceil(wait))
@@ -176,7 +172,6 @@ class Door:
             problem=problem,
             ended="ended" in request.query and not problem,
             insecure=not keeps_secure_cookies(request),
-            with_token=self._with_token,
             oidc=self._provider is not None,
         )
 

@@ -50,10 +50,6 @@ class Field:
     now: str | None
     locked: bool
 
-    @property
-    def required(self) -> bool:
-        return False
-
 
 @dataclass(frozen=True, slots=True)
 class Told:
