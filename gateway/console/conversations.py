@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 
 from aiohttp import web
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from gateway.admin.access import Permission
-from gateway.admin.conversation_views import ConversationDetail
 from gateway.admin.conversations import CommandInput
 from gateway.admin.errors import AdminError, ConflictError, FieldProblem, InvalidError
 from gateway.admin.fields import invalid_fields
 from gateway.console.console import PAGE, Console, caller, go, step
 from gateway.console.forms import sent
-
-LOOK_EVERY = 0.7
-"""Seconds between two looks at a conversation that is followed."""
 
 _Commands: TypeAdapter[CommandInput] = TypeAdapter(CommandInput)
 
@@ -50,6 +46,7 @@ def routes(console: Console) -> list[web.RouteDef]:
             "conversation.html",
             status=status,
             conversation=found,
+            reply=None,
             agents=await desk.agents.list(who) if operates else (),
             operates=operates,
             values=values or {},
@@ -59,16 +56,18 @@ def routes(console: Console) -> list[web.RouteDef]:
 
     async def followed(request: web.Request) -> web.StreamResponse:
         who, key = caller(request), request.match_info["key"]
+        bot = (await desk.conversations.get(who, key)).bot
 
-        async def looks() -> AsyncGenerator[ConversationDetail, None]:
-            while True:
-                yield await desk.conversations.get(who, key)
-                await asyncio.sleep(LOOK_EVERY)
+        async def looks() -> AsyncGenerator[dict[str, object], None]:
+            async with aclosing(desk.live.watch(who, bot=bot)) as changes:
+                async for lanes in changes:
+                    lane = next((one for one in lanes if one.conversation.key == key), None)
+                    yield {
+                        "conversation": await desk.conversations.get(who, key),
+                        "reply": None if lane is None else lane.reply,
+                    }
 
-        await desk.conversations.get(who, key)
-        return await console.stream(
-            request, "conversation_now.html", looks(), lambda found: {"conversation": found}
-        )
+        return await console.stream(request, "conversation_now.html", looks(), lambda values: values)
 
     async def told(request: web.Request) -> web.Response:
         form = await sent(request)

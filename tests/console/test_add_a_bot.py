@@ -182,13 +182,15 @@ async def talk_is_seen_live(town: Town, bot: str, webhook: str) -> None:
     await page.wait_for_function(
         "(length) => document.querySelector('.bubble.growing')?.textContent.length > length", arg=first
     )
+    await lane.get_by_role("link", name=bot).click()
+    await expect(page.locator("#now .bubble.growing")).to_have_text(re.compile(r"\w+ \w+"))
     answer = town.model.expected_answer(question)
 
     def shown() -> list[Shown]:
         return town.slack.thread("D1", None) if bot == "helpdesk" else town.lark.chat("oc_1")
 
     await until(lambda: not judge_conversation(shown(), [said], [answer]), 20.0)
-    await lane.get_by_role("link", name=bot).click()
+    await expect(page.locator("#now .growing")).to_have_count(0)
     await expect(page.locator("#now").get_by_text(answer[:60])).to_be_visible()
 
 
