@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -40,6 +41,15 @@ class Event:
     detail: str = ""
 
 
+def from_their_first(events: Sequence[Event]) -> tuple[Event, ...]:
+    """Without turns whose first event is forgotten: where they began is not known any more."""
+    known = {event.turn_id for event in events if event.kind in _FIRST}
+    return tuple(event for event in events if event.turn_id in known)
+
+
+_FIRST: frozenset[EventKind] = frozenset({"message.admitted", "message.merged", "message.refused"})
+
+
 class EventLog(Protocol):
     """Appended to by the turn store, inside its own steps."""
 
@@ -55,9 +65,8 @@ class EventLog(Protocol):
         ...
 
     async def of_turn(self, id: str) -> tuple[Event, ...]:
-        """The kept events of the turns whose ids begin with ``id`` (8 characters or more), oldest first.
-
-        Of a message that was merged they tell into which turn.
+        """The events of the turns whose ids begin with ``id`` (8 characters or more), oldest first, for as long as
+        the first of a turn is kept. Of a message that was merged they tell into which turn.
         """
         ...
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
-from conversation.stores.events import EVENTS_KEPT, Event, EventKind
+from conversation.stores.events import EVENTS_KEPT, Event, EventKind, from_their_first
 
 
 class MemoryEvents:
@@ -34,7 +34,7 @@ class MemoryEvents:
         return self.position
 
     async def of_turn(self, id: str) -> tuple[Event, ...]:
-        return tuple(event for event in self.happened if event.turn_id.startswith(id))
+        return from_their_first([event for event in self.happened if event.turn_id.startswith(id)])
 
     async def of_conversation(self, key: ConversationKey, limit: int) -> tuple[Event, ...]:
         newest = islice((event for event in reversed(self.happened) if event.key == key), limit)

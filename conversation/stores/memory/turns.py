@@ -18,10 +18,11 @@ from conversation.stores.memory.audit import MemoryAudit
 from conversation.stores.memory.events import MemoryEvents
 from conversation.stores.memory.line import Conversation, Line
 from conversation.stores.memory.repairs import KeptForRepair
+from conversation.stores.memory.seen import Seen
 from conversation.stores.memory.sessions import Sessions
 from conversation.stores.memory.stopping import Stopping
 from conversation.stores.memory.transcripts import MemoryTranscripts
-from conversation.stores.port import SEEN_FOR, Admission, ClaimLostError, SessionLostError, Stopped
+from conversation.stores.port import Admission, ClaimLostError, SessionLostError, Stopped
 from conversation.stores.retention import Retention
 from conversation.stores.transcripts import Said
 from conversation.turn import Claim, DeadLetter, Delivery, Final, Outcome, Reason, Repair, Turn
@@ -49,7 +50,7 @@ class ReferenceTurns:
         self._stopping = Stopping(self.conversations, events)
         self._repairs = KeptForRepair(clock)
         self._sessions = Sessions(clock)
-        self._seen: dict[str, float] = {}
+        self._seen = Seen(clock)
 
     @property
     def happened(self) -> Sequence[Event]:
@@ -93,7 +94,7 @@ class ReferenceTurns:
         when_busy: WhenBusy = "queue",
         refusal: Reason | None = None,
     ) -> Admission:
-        if not self._first_sight(message.turn_id):
+        if not self._seen.is_new(message.turn_id):
             return Admission("duplicate")
         self._line.limit(message.key.bot, limits)
         conversation = self.conversations.setdefault(message.key, Conversation())
@@ -119,12 +120,12 @@ class ReferenceTurns:
         return Admission("accepted")
 
     async def stop(self, key: ConversationKey, request: str, asked_at: float) -> Stopped | None:
-        return self._stopping.stop_head(key, asked_at) if self._first_sight(request) else None
+        return self._stopping.stop_head(key, asked_at) if self._seen.is_new(request) else None
 
     async def take_back(self, bot: str, turn_id: str) -> Stopped | None:
         found = self._stopping.place_of(bot, turn_id)
         if found is None:
-            self._first_sight(turn_id)
+            self._seen.is_new(turn_id)
             return None
         return self._stopping.take_back(*found, turn_id)
 
@@ -197,9 +198,7 @@ class ReferenceTurns:
         for _, _, key in due[:limit]:
             self.conversations[key].due_at = None
             self._line.join(key)
-        forgotten = [turn for turn, at in self._seen.items() if now - at >= SEEN_FOR]
-        for turn in forgotten[:limit]:
-            del self._seen[turn]
+        self._seen.forget(limit)
         self._repairs.forget(limit)
         old = now - self._retention.transcripts
         self._transcripts.forget(old, limit)
@@ -267,14 +266,6 @@ class ReferenceTurns:
         conversation.queue[0] = replace(head, attempt=head.attempt + 1)
         self._log("turn.claimed", key, head.id)
         return self._current_claim(key)
-
-    def _first_sight(self, turn_id: str) -> bool:
-        now = self._clock.now()
-        seen_at = self._seen.get(turn_id)
-        if seen_at is not None and now - seen_at < SEEN_FOR:
-            return False
-        self._seen[turn_id] = now
-        return True
 
     def _current_claim(self, key: ConversationKey) -> Claim:
         conversation = self.conversations[key]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from typing import get_args
 
 from conversation.keys import ConversationKey
-from conversation.stores.events import Event, EventKind
+from conversation.stores.events import Event, EventKind, from_their_first
 from conversation.stores.redis.batching import Batching
 from conversation.stores.redis.house import House
 
@@ -72,7 +73,7 @@ class RedisEvents:
                 for partition in self._house.partitions.used
             )
         )
-        return tuple(sorted((event for events in found for event in events), key=lambda event: event.at))
+        return from_their_first(sorted(itertools.chain(*found), key=lambda event: event.at))
 
     async def of_conversation(self, key: ConversationKey, limit: int) -> tuple[Event, ...]:
         partition, wanted = self._house.partitions.of(key.bot), str(key).encode()

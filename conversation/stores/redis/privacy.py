@@ -9,9 +9,9 @@ from conversation.keys import ConversationKey
 from conversation.stores.privacy import Erased, Kept
 from conversation.stores.redis import rows
 from conversation.stores.redis.batching import Batching
+from conversation.stores.redis.dead_letters import RedisDeadLetters
 from conversation.stores.redis.house import House
 from conversation.stores.transcripts import Said
-from conversation.turn import DeadLetter
 
 _AT_ONCE = 100
 """Conversations that are asked for at once, so that others' commands are not kept waiting."""
@@ -21,6 +21,7 @@ class RedisPrivacy:
     def __init__(self, batching: Batching, house: House) -> None:
         self._batching = batching
         self._partitions = house.partitions
+        self._letters = RedisDeadLetters(batching, house.partitions)
 
     async def kept(self, person: str, bot: str) -> Kept:
         tag = self._tag(bot)
@@ -32,14 +33,14 @@ class RedisPrivacy:
             for key, elements in zip(keys, transcripts, strict=True):
                 said += [(key, one) for one in map(rows.said, elements) if one.person == person]
         said.sort(key=lambda one: (one[1].at, str(one[0])))
-        return Kept(tuple(said), await self._letters(person, bot), await self._waiting(person, bot))
+        return Kept(tuple(said), await self._letters.kept_of(person, bot), await self._waiting(person, bot))
 
     async def erase(self, person: str, bot: str) -> Erased:
         """A call for each conversation: nobody waits for a person with thousands of them."""
         tag = self._tag(bot)
-        letters = await self._letters(person, bot)
+        letters = await self._letters.kept_of(person, bot)
         for letter in letters:
-            await self._batching.call("drop_dead_letter", tag, "", letter.id, durable=True)
+            await self._letters.drop(letter.id)
         said = 0
         for keys in _batches(await self._conversations(person, bot)):
             said += sum(
@@ -56,11 +57,6 @@ class RedisPrivacy:
         """Those in whose transcripts the person is."""
         tag = self._tag(bot)
         return _of_bot(await self._batching.run(tag, "HKEYS", f"{tag}:said_of:{person}"), bot)
-
-    async def _letters(self, person: str, bot: str) -> tuple[DeadLetter, ...]:
-        tag = self._tag(bot)
-        letters = map(rows.dead_letter, await self._batching.run(tag, "LRANGE", f"{tag}:dead", 0, -1))
-        return tuple(letter for letter in letters if (letter.person, letter.key.bot) == (person, bot))
 
     async def _waiting(self, person: str, bot: str) -> int:
         tag = self._tag(bot)

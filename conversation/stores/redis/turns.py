@@ -29,6 +29,7 @@ from conversation.stores.port import (
 from conversation.stores.redis import rows
 from conversation.stores.redis.batching import Batching
 from conversation.stores.redis.connection import Argument
+from conversation.stores.redis.dead_letters import RedisDeadLetters
 from conversation.stores.redis.house import House
 from conversation.stores.redis.partitions import HOME
 from conversation.stores.redis.sessions import Session, Sessions
@@ -45,6 +46,7 @@ class RedisTurns:
         self._house = house
         self._partitions = house.partitions
         self._clock = clock
+        self._letters = RedisDeadLetters(batching, house.partitions)
         self._sessions = Sessions(clock.now if clock else boottime)
 
     async def open_session(self) -> str:
@@ -256,20 +258,10 @@ class RedisTurns:
         return None if waiting else int(epoch or 0)
 
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
-        lists = await asyncio.gather(
-            *(
-                self._batching.run(tag, "LRANGE", f"{tag}:dead", 0, -1)
-                for tag in map(self._partitions.tag, self._partitions.used)
-            )
-        )
-        letters = [rows.dead_letter(row) for found in lists for row in found]
-        return tuple(sorted(letters, key=lambda letter: letter.at))
+        return await self._letters.kept()
 
     async def drop_dead_letter(self, id: str) -> bool:
-        calls = [
-            self._call("drop_dead_letter", partition, id, durable=True) for partition in self._partitions.used
-        ]
-        return any(await asyncio.gather(*calls))
+        return await self._letters.drop(id)
 
     async def _count_ready(self, session: str) -> None:
         """Ask all partitions in use at once. Raises SessionLostError as ``claim`` does."""

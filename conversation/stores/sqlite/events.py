@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from conversation.keys import ConversationKey
-from conversation.stores.events import Event, EventKind
+from conversation.stores.events import Event, EventKind, from_their_first
 from conversation.stores.sqlite.writer import LARGEST_NUMBER, Writer
 
 _EVENT = (
@@ -32,7 +32,13 @@ class SqliteEvents:
 
     async def of_turn(self, id: str) -> tuple[Event, ...]:
         # An id is hexadecimal: whatever begins with it sorts below the same text with a g behind it.
-        return await self._read(f"{_EVENT} WHERE turn >= ? AND turn < ? ORDER BY position", id, f"{id}g")
+        begins_with = "turn >= ?1 AND turn < ?1 || 'g'"
+        found = await self._read(
+            f"{_EVENT} WHERE conversation IN (SELECT conversation FROM seen WHERE {begins_with})"
+            f" AND {begins_with} ORDER BY position",
+            id,
+        )
+        return from_their_first(found)
 
     async def of_conversation(self, key: ConversationKey, limit: int) -> tuple[Event, ...]:
         newest_first = await self._read(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from conversation.stores.conversations import LISTED_FOR
+from conversation.stores.port import SEEN_FOR
 from conversation.stores.retention import Retention
 
 LOOKED_AT = 20
@@ -17,6 +18,10 @@ def old(db: sqlite3.Connection, retention: Retention, now: float, limit: int) ->
         "DELETE FROM said WHERE (conversation, seq) IN"
         " (SELECT conversation, seq FROM said WHERE at <= ? ORDER BY at LIMIT ?)",
         (now - retention.transcripts, limit),
+    )
+    db.execute(  # not before the events, which are found by it
+        "DELETE FROM seen WHERE turn IN (SELECT turn FROM seen WHERE at <= ? LIMIT ?)",
+        (now - max(SEEN_FOR, retention.events), limit),
     )
     _oldest(db, "dead_letter", "id", now - retention.transcripts, limit)
     _oldest(db, "event", "position", now - retention.events, limit)

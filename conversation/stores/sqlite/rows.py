@@ -16,12 +16,14 @@ from conversation.turn import Claim, Turn
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """``seq`` is that of the next turn."""
+    """As it was before a message came. ``seq`` is that of the next turn."""
 
     id: int
     queued: int
     seq: int
     told_full: bool
+    agent: str
+    is_new: bool = False
 
 
 def known_session(db: sqlite3.Connection, session: str) -> float:
@@ -46,23 +48,57 @@ def first_sight(db: sqlite3.Connection, turn_id: str, now: float, conversation: 
     return (
         db.execute(
             "INSERT INTO seen VALUES (?1, ?2, ?4)"
-            " ON CONFLICT (turn) DO UPDATE SET at = ?2, conversation = ?4 WHERE at <= ?3",
+            " ON CONFLICT (turn) DO UPDATE SET at = ?2, conversation = coalesce(?4, conversation) WHERE at <= ?3",
             (turn_id, now, now - SEEN_FOR, conversation),
         ).rowcount
         == 1
     )
 
 
-def conversation(db: sqlite3.Connection, key: str, bot: int) -> Conversation:
-    """Created if it is new."""
+def conversation(db: sqlite3.Connection, key: str, bot: int, person: str, now: float) -> Conversation:
+    """One that is new is created with its first turn counted."""
     row = db.execute(
-        "SELECT id, queued, next_seq, told_full FROM conversation WHERE key = ?", (key,)
+        "SELECT id, queued, next_seq, told_full, agent FROM conversation WHERE key = ?", (key,)
     ).fetchone()
     if row is not None:
         return Conversation(*row)
-    created = db.execute("INSERT INTO conversation (key, bot) VALUES (?, ?)", (key, bot)).lastrowid
+    created = db.execute(
+        "INSERT INTO conversation (key, bot, person, queued, next_seq, active_at) VALUES (?, ?, ?, 1, 2, ?)",
+        (key, bot, person, now),
+    ).lastrowid
     assert created is not None
-    return Conversation(created, 0, 1, told_full=False)
+    return Conversation(created, 0, 1, told_full=False, agent="", is_new=True)
+
+
+def is_first_sight(db: sqlite3.Connection, conversation: Conversation, turn_id: str, now: float) -> bool:
+    """As ``first_sight``. A conversation that was created for a message that was seen before goes again."""
+    first = first_sight(db, turn_id, now, conversation.id)
+    if not first and conversation.is_new:
+        db.execute("DELETE FROM conversation WHERE id = ?", (conversation.id,))
+    return first
+
+
+def enqueue(
+    db: sqlite3.Connection,
+    conversation: Conversation,
+    turn_id: str,
+    person: str,
+    record: bytes,
+    is_command: bool,
+    refusal: str | None,
+    now: float,
+) -> None:
+    db.execute(
+        "INSERT INTO turn (conversation, seq, id, person, message, command, admitted_at, refusal)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (conversation.id, conversation.seq, turn_id, person, record, is_command, now, refusal),
+    )
+    if not conversation.is_new:
+        db.execute(
+            "UPDATE conversation SET queued = queued + 1, next_seq = next_seq + 1, told_full = 0,"
+            " active_at = ?, person = iif(queued, person, ?) WHERE id = ?",
+            (now, person, conversation.id),
+        )
 
 
 def owned(db: sqlite3.Connection, claim: Claim) -> tuple[int, int, str]:

@@ -34,7 +34,7 @@ CREATE TABLE conversation (
     parked           INTEGER NOT NULL DEFAULT 0,
     due_at           REAL,
     last_send_at     REAL,
-    active_at        REAL NOT NULL DEFAULT 0,
+    active_at        REAL NOT NULL,
     agent            TEXT NOT NULL DEFAULT '',
     told_full        INTEGER NOT NULL DEFAULT 0,
     stopped          INTEGER NOT NULL DEFAULT 0,
@@ -66,7 +66,7 @@ CREATE TABLE turn (
     PRIMARY KEY (conversation, seq)
 ) WITHOUT ROWID;
 
--- conversation is where a message was put; NULL for what is no message.
+-- conversation is where a message was put; NULL for what is no message. Events of a turn are found by it.
 CREATE TABLE seen (
     turn          TEXT PRIMARY KEY,
     at            REAL NOT NULL,
@@ -96,7 +96,6 @@ CREATE TABLE event (
     turn          TEXT NOT NULL,
     detail        TEXT NOT NULL
 );
-CREATE INDEX event_turn ON event (turn);
 CREATE INDEX event_conversation ON event (conversation);
 
 CREATE TABLE dead_letter (

@@ -21,7 +21,6 @@ from conversation.stores.port import (
     OUTAGE,
     REPAIR_AGAIN,
     REPAIRABLE_FOR,
-    SEEN_FOR,
     Admission,
     SessionLostError,
     Stopped,
@@ -124,8 +123,8 @@ class SqliteTurns:
         def step(db: sqlite3.Connection) -> Admission:
             now = self._clock.now()
             bot = line.bot(db, message.key.bot, limits)
-            conversation = rows.conversation(db, key, bot)
-            if not rows.first_sight(db, turn_id, now, conversation.id):
+            conversation = rows.conversation(db, key, bot, person, now)
+            if not rows.is_first_sight(db, conversation, turn_id, now):
                 return Admission("duplicate")
             joins = when_busy != "queue" and refusal is None and not is_command
             joined = stopped = None
@@ -142,23 +141,16 @@ class SqliteTurns:
             if joined is not None:
                 db.execute("UPDATE conversation SET active_at = ? WHERE id = ?", (now, conversation.id))
                 return Admission("accepted", stopped=stopped)
-            db.execute(
-                "INSERT INTO turn (conversation, seq, id, person, message, command, admitted_at, refusal)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (conversation.id, conversation.seq, turn_id, person, record, is_command, now, refusal),
-            )
+            rows.enqueue(db, conversation, turn_id, person, record, is_command, refusal, now)
             events.log(db, now, "message.admitted", conversation.id, turn_id, refusal or "")
-            (agent,) = db.execute(
-                "UPDATE conversation SET queued = queued + 1, next_seq = next_seq + 1, told_full = 0,"
-                " active_at = ?, person = iif(queued, person, ?) WHERE id = ? RETURNING agent",
-                (now, person, conversation.id),
-            ).fetchone()
             if conversation.queued:
                 return Admission("accepted", stopped=stopped)
             if may_claim and rows.may_claim(db, session, now) and line.within_limits(db, bot, person, limits):
                 epoch = rows.take(db, conversation.id, conversation.seq, turn_id, session, now)
                 turn = Turn(turn_id, (message,), now, refusal, attempt=1)
-                return Admission("accepted", Claim(message.key, turn, epoch, session, agent=agent))
+                return Admission(
+                    "accepted", Claim(message.key, turn, epoch, session, agent=conversation.agent)
+                )
             line.make_ready(db, conversation.id)
             return Admission("accepted")
 
@@ -292,10 +284,6 @@ class SqliteTurns:
             for (conversation,) in due:
                 db.execute("UPDATE conversation SET due_at = NULL WHERE id = ?", (conversation,))
                 line.make_ready(db, conversation)
-            db.execute(
-                "DELETE FROM seen WHERE turn IN (SELECT turn FROM seen WHERE at <= ? LIMIT ?)",
-                (now - SEEN_FOR, limit),
-            )
             db.execute("DELETE FROM repair WHERE until <= ?", (now,))
             forgetting.old(db, self._retention, now, limit)
             self._looked_at = forgetting.idle_conversations(db, self._looked_at, now)

@@ -83,6 +83,21 @@ async def test_events_are_forgotten_after_a_week_and_positions_go_on(
     assert await store.events.end() == told[-1].position
 
 
+async def test_a_turn_whose_beginning_is_forgotten_is_not_told_any_more(
+    store: Store, session: str, clock: ManualClock
+) -> None:
+    claim = await begin(store, session, message("one"))
+    await later(store, session, clock, DAY)
+    await store.turns.complete(claim, answered("ok"), keep_turns=9)
+    await later(store, session, clock, KEPT.events - DAY - 1)
+    await store.turns.tick(100)
+    assert len(await store.events.of_turn(claim.turn.id)) == 3
+    await later(store, session, clock, 1)
+    await store.turns.tick(100)
+    assert await store.events.of_turn(claim.turn.id) == ()
+    assert [event.kind for event in await store.events.of_conversation(key(), 9)] == ["turn.completed"]
+
+
 async def test_what_a_person_said_is_not_found_any_more_once_it_is_forgotten(
     store: Store, session: str, clock: ManualClock
 ) -> None:
