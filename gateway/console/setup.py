@@ -179,7 +179,7 @@ async def step_page(
         secrets=secrets,
         asked_secrets=SECRETS[bot.channel],
         problems=problems,
-        placeholder=PLACEHOLDER,
+        repeats=any(one.provider == "echo" for one in agents if one.id == bot.agent),
         locked=bot.provisioned or not may(request, Permission.CONFIGURE, bot.id),
         status_of=await status_of(console, who, bot),
         expected=await expected_events(console, who, bot),
