@@ -15,6 +15,7 @@ from gateway.webhooks import Webhooks
 def make_app(
     webhooks: Webhooks,
     directory: Directory,
+    metrics: web.RouteDef | None = None,
     api: web.Application | None = None,
     console: web.Application | None = None,
 ) -> web.Application:
@@ -34,6 +35,8 @@ def make_app(
             web.get("/readyz", ready),
         ]
     )
+    if metrics is not None:
+        app.add_routes([metrics])
     if api is not None:
         add_api(app, api)
     if console is not None:
@@ -41,14 +44,14 @@ def make_app(
     return app
 
 
-def make_admin_app(api: web.Application, console: web.Application) -> web.Application:
+def make_admin_app(metrics: web.RouteDef, api: web.Application, console: web.Application) -> web.Application:
     """What is served where the admin has an address of its own."""
 
     async def first_page(_: web.Request) -> web.Response:
         return web.Response(status=302, headers={"Location": f"{CONSOLE}/"})
 
     app = web.Application(client_max_size=LARGEST_BODY)
-    app.add_routes([web.get("/", first_page)])
+    app.add_routes([web.get("/", first_page), metrics])
     add_api(app, api)
     add_console(app, console)
     return app

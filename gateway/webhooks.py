@@ -30,6 +30,7 @@ from conversation.stores.port import StoreUnavailableError
 from conversation.turn import Reason
 from gateway.body import read_body
 from gateway.hosting import Hosting
+from gateway.metrics import Metrics
 from gateway.status import StatusBook
 
 ADMISSION = "X-Turnkeeper-Admission"
@@ -49,7 +50,9 @@ class Webhooks:
         notices: Notices,
         clock: Clock,
         status: StatusBook,
+        metrics: Metrics,
     ) -> None:
+        self._metrics = metrics
         self._status = status
         self._hosting = hosting
         self._directory = directory
@@ -71,16 +74,20 @@ class Webhooks:
         except StoreUnavailableError as error:
             _log.warning("webhook not taken", bot=hosted.bot.id, cause=str(error))
             response = web.Response(status=503, headers={"Retry-After": "5"}, text="try again")
-        self._count(hosted.bot, received, response, time.perf_counter() - begun)
+        self._count(channel, hosted.bot, received, response, time.perf_counter() - begun)
         return response
 
-    def _count(self, bot: Bot, received: Received, response: web.Response, seconds: float) -> None:
+    def _count(
+        self, channel: str, bot: Bot, received: Received, response: web.Response, seconds: float
+    ) -> None:
         if isinstance(received, Challenge) and PROBE_TENANT.encode() in received.body:
             return  # not the platform's: a self-test's
         what, _, reason = response.headers.get(ADMISSION, "").partition("; reason=")
         if isinstance(received, Rejected):
             what, reason = "rejected", received.reason
-        self._status.answered(bot.id, what or "unavailable", reason, seconds)
+        what = what or "unavailable"
+        self._status.answered(bot.id, what, reason, seconds)
+        self._metrics.answered(channel, bot.id, what, seconds)
 
     async def _do(self, bot: Bot, received: Received) -> web.Response:
         match received:

@@ -49,6 +49,7 @@ from gateway.console import make_console
 from gateway.console.oidc import Provider as IdentityProvider
 from gateway.hosting import Hosting, Provisioned
 from gateway.janitor import Janitor
+from gateway.metrics import Metrics, Observers, metrics_route
 from gateway.replies import Replies
 from gateway.secret import Sources
 from gateway.settings import Settings
@@ -121,7 +122,14 @@ async def build(
         status = StatusBook(
             store.records, clock, lambda: {one.bot.id: one.channel for one in hosting.routes.values()}
         )
-        actor = Actor(executor, store.turns, clock, keep_turns=settings.limits.max_turns, observer=status)
+        metrics = Metrics()
+        actor = Actor(
+            executor,
+            store.turns,
+            clock,
+            keep_turns=settings.limits.max_turns,
+            observer=Observers(status, metrics),
+        )
         directory = Directory(store, actor.run, clock, max_replies=settings.limits.max_replies)
         notices = Notices()
         repetitions = Repetitions(store.records, clock)
@@ -136,19 +144,21 @@ async def build(
             "status": status.run,
             "scopes": statuses.run,
             "janitor": Janitor(store.records, clock).run,
+            "metrics": metrics.run,
         }
-        webhooks = Webhooks(hosting, directory, notices, clock, status)
+        webhooks = Webhooks(hosting, directory, notices, clock, status, metrics)
+        exposed = metrics_route(metrics, directory, hosting.routes, store.conversations)
         if administration is None:
-            app, admin = make_app(webhooks, directory), None
+            app, admin = make_app(webhooks, directory, exposed), None
         else:
             api = make_api(administration, repetitions)
             console = make_console(
                 administration, store.records, clock, models, provider=_identity_provider(settings)
             )
             if settings.admin.listen is None:
-                app, admin = make_app(webhooks, directory, api, console), None
+                app, admin = make_app(webhooks, directory, exposed, api, console), None
             else:
-                app, admin = make_app(webhooks, directory), make_admin_app(api, console)
+                app, admin = make_app(webhooks, directory), make_admin_app(exposed, api, console)
         repairs = Repairs(hosting.bots, store.turns)
         yield Gateway(app, admin, store, directory, notices, repairs, hosting, administration, beside)
 

@@ -1,0 +1,156 @@
+"""What Prometheus reads: of traffic that the gateway handled, and of a store that is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yaml
+from aiohttp import web
+from prometheus_client.parser import text_string_to_metric_families
+
+from conversation.clock import SystemClock
+from conversation.keys import ConversationKey
+from conversation.stores.memory import MemoryStore
+from conversation.stores.port import StoreUnavailableError
+from conversation.turn import Claim, Final, Outcome, Reason, Turn
+from gateway.metrics import Metrics, Observers
+from gateway.settings import load
+from gateway.wiring import build
+from tests import virtual_time
+from tests.conversation.made_up import message
+from tests.gateway.test_webhooks import CONFIGURATION, slack, slack_message
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def read(text: str) -> Samples:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def of(samples: Samples, name: str, **labels: str) -> float | None:
+    return samples.get((name, frozenset(labels.items())))
+
+
+def claim(bot: str, *, last_send_at: float | None = None) -> Claim:
+    turn = Turn("t1", (message("m1"),), admitted_at=0.0)
+    return Claim(ConversationKey("slack", bot, "T1", "D1"), turn, 1, "s1", last_send_at)
+
+
+async def exposed(metrics: Metrics, store: MemoryStore) -> Samples:
+    return read((await metrics.exposed(3, ["helpdesk"], store.conversations)).decode())
+
+
+@asynccontextmanager
+async def served(app: web.Application) -> AsyncIterator[str]:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_message_is_seen_as_webhook_and_as_turn_and_never_as_text(tmp_path: Path) -> None:
+    config = tmp_path / "turnkeeper.yaml"
+    config.write_text(yaml.safe_dump(CONFIGURATION), encoding="utf-8")
+    async with (
+        build(load(config), store=MemoryStore(SystemClock())) as gateway,
+        served(gateway.app) as url,
+        aiohttp.ClientSession() as http,
+    ):
+        started = asyncio.Event()
+        life = asyncio.create_task(gateway.background(started))
+        await started.wait()
+        said = slack(slack_message("a secret question"))
+        for _ in range(2):
+            async with http.post(url + said.path, data=said.body, headers=said.headers) as answer:
+                assert answer.status == 200
+        async with http.post(f"{url}/webhooks/slack/helpdesk", data=b"{}") as answer:
+            assert answer.status == 401
+        async with http.get(f"{url}/metrics") as answer:
+            assert answer.content_type == "text/plain"
+            text = await answer.text()
+        life.cancel()
+        await asyncio.gather(life, return_exceptions=True)
+    samples = read(text)
+    for result in ("accepted", "duplicate", "rejected"):
+        counted = of(samples, "turnkeeper_webhooks_total", channel="slack", bot="helpdesk", result=result)
+        assert counted == 1, result
+    assert of(samples, "turnkeeper_webhook_ack_seconds_count", channel="slack") == 3
+    waiting = of(samples, "turnkeeper_queue_depth", bot="helpdesk")
+    running = of(samples, "turnkeeper_replies_in_flight")
+    assert waiting is not None
+    assert running is not None
+    assert waiting + running >= 1  # the platform cannot be reached; both are not read at one moment
+    assert "secret" not in text
+    assert "U1" not in text
+
+
+async def test_turns_are_counted_by_outcome_and_hidden_bots_are_not() -> None:
+    metrics, store = Metrics(), MemoryStore(SystemClock())
+    observers = Observers(metrics)
+    failed = Final((), "", Outcome("failed", Reason.MODEL_TIMEOUT))
+    observers.turn_completed(claim("helpdesk", last_send_at=1.0), failed, -0.5, 2.0)
+    observers.turn_completed(claim("playground~helpdesk"), failed, 0.0, 2.0)
+    observers.turn_put_back(claim("helpdesk"))
+    observers.turn_put_back(claim("playground~helpdesk"))
+    samples = await exposed(metrics, store)
+    labels = {"channel": "slack", "bot": "helpdesk"}
+    assert of(samples, "turnkeeper_turns_total", **labels, outcome="failed", reason="model_timeout") == 1
+    assert of(samples, "turnkeeper_turns_put_back_total", **labels) == 1
+    assert of(samples, "turnkeeper_turns_taken_over_total", channel="slack") == 1
+    assert of(samples, "turnkeeper_turn_wait_seconds_sum", channel="slack") == 0
+    assert of(samples, "turnkeeper_turn_duration_seconds_sum", channel="slack") == 2
+    assert of(samples, "turnkeeper_replies_in_flight") == 3
+    assert not any(("bot", "playground~helpdesk") in labels for _, labels in samples)
+
+
+async def test_what_waits_is_unknown_and_not_old_while_the_store_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    metrics, store = Metrics(), MemoryStore(SystemClock())
+    samples = await exposed(metrics, store)
+    assert of(samples, "turnkeeper_store_up") == 1
+    assert of(samples, "turnkeeper_queue_depth", bot="helpdesk") == 0
+
+    async def away(_: str) -> None:
+        raise StoreUnavailableError("gone")
+
+    monkeypatch.setattr(store.conversations, "load", away)
+    samples = await exposed(metrics, store)
+    assert of(samples, "turnkeeper_store_up") == 0
+    assert of(samples, "turnkeeper_queue_depth", bot="helpdesk") is None
+
+
+def test_the_loop_is_measured_twice_a_second() -> None:
+    async def measured() -> float | None:
+        metrics = Metrics()
+        running = asyncio.create_task(metrics.run())
+        await asyncio.sleep(1.2)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        samples = await exposed(metrics, MemoryStore(SystemClock()))
+        return of(samples, "turnkeeper_event_loop_lag_seconds_count")
+
+    assert virtual_time.run(measured()) == 2
+
+
+async def test_every_metric_is_in_the_operators_table_and_has_its_help() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "operate.md").read_text(encoding="utf-8")
+    body = await Metrics().exposed(0, [], MemoryStore(SystemClock()).conversations)
+    families = [one for one in text_string_to_metric_families(body.decode()) if one.type != "unknown"]
+    assert len(families) > 5
+    for family in families:
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        assert name.endswith("_created") or f"| `{name}` |" in documented, name
+        assert family.documentation, name
