@@ -9,7 +9,7 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -102,18 +102,39 @@ class Metrics:
             "turnkeeper_store_up", "1 if the store answered this scrape, else 0.", registry=registry
         )
 
+        self._resolved: dict[tuple[str, str, str], tuple[Callable[[float], None], Callable[[], None]]] = {}
+        """By channel, bot and result: to find labels costs more than to count."""
+        self._ended: dict[
+            tuple[str, str, str, str],
+            tuple[Callable[[], None], Callable[[float], None], Callable[[float], None]],
+        ] = {}
+
     def answered(self, channel: str, bot: str, what: str, seconds: float) -> None:
         """A webhook was answered, as ``StatusBook.answered`` is told."""
-        self._acks.labels(channel).observe(seconds)
-        self._admissions.labels(channel, bot, what).inc()
+        known = self._resolved.get((channel, bot, what))
+        if known is None:
+            known = self._acks.labels(channel).observe, self._admissions.labels(channel, bot, what).inc
+            self._resolved[channel, bot, what] = known
+        observe, inc = known
+        observe(seconds)
+        inc()
 
     def turn_completed(self, claim: Claim, final: Final, waited: float, ran: float) -> None:
         channel, bot, outcome = claim.key.channel, claim.key.bot, final.outcome
         if "~" in bot:  # a hidden one
             return
-        self._turns.labels(channel, bot, outcome.kind, outcome.reason or "").inc()
-        self._waited.labels(channel).observe(max(0.0, waited))  # two clocks: the store's and this machine's
-        self._ran.labels(channel).observe(max(0.0, ran))
+        ended = channel, bot, outcome.kind, outcome.reason or ""
+        known = self._ended.get(ended)
+        if known is None:
+            known = self._ended[ended] = (
+                self._turns.labels(*ended).inc,
+                self._waited.labels(channel).observe,
+                self._ran.labels(channel).observe,
+            )
+        count, observe_wait, observe_run = known
+        count()
+        observe_wait(max(0.0, waited))  # two clocks: the store's and this machine's
+        observe_run(max(0.0, ran))
         if claim.last_send_at is not None:
             self._taken_over.labels(channel).inc()
 
