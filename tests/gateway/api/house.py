@@ -114,5 +114,7 @@ async def served(
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         assert gateway.administration is not None
-        yield House(f"http://127.0.0.1:{runner.addresses[0][1]}", store, gateway.administration, http)
-        await runner.cleanup()
+        try:
+            yield House(f"http://127.0.0.1:{runner.addresses[0][1]}", store, gateway.administration, http)
+        finally:
+            await runner.cleanup()
