@@ -39,16 +39,18 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> str:
 
 
 def _from_file(name: str, directory: Path) -> str:
+    if "\0" in name:
+        raise invalid("names no file: there is a NUL in it")
     path = directory / name
     try:
-        if path.exists() and not path.is_file():  # a pipe may never end, and all would wait for it
-            raise invalid(f"{path} is not a file; put the secret into one")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise invalid(f"{path} is not a file; put the secret into one")  # a pipe may never end
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE + 1)
     except OSError as error:
         raise invalid(f"file {path} cannot be read: {error.strerror}; put the secret there") from error
-    except ValueError:
-        raise invalid("names no file: there is a NUL in it") from None
+    except UnicodeError:
+        raise invalid("names no file: it is not text") from None
     if len(content) > _LARGEST_FILE:
         raise invalid(f"file {path} is larger than {_LARGEST_FILE} bytes; is it the right one?")
     try:
