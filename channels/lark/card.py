@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from weakref import WeakSet
 
 from channels.lark.api import STREAM_CLOSED, LarkApi, LarkRefusedError
-from channels.lark.render import PLACEHOLDER, rendering, summary
+from channels.lark.render import render, summary
 
 BLOCK = 100_000
 """Sequence numbers of one attempt; an int32 holds 21,474 attempts."""
@@ -28,6 +28,8 @@ REOPEN_AFTER = 9.5 * 60
 """Seconds. The platform ends streaming after 10 minutes, however much is written."""
 
 ELEMENT = "answer"
+PLACEHOLDER = "…"
+"""Shown before there is any text: an element's content may not be empty."""
 
 
 @dataclass(slots=True)
@@ -66,7 +68,6 @@ class CardPart:
         self._forget = forget
         self._shown_at = self._opened_at = asyncio.get_running_loop().time()
         self._has_permit = False
-        self._rendering = rendering()
         live.add(self)
 
     async def pace(self) -> None:
@@ -80,12 +81,10 @@ class CardPart:
         self._has_permit = True
 
     async def show(self, text: str) -> None:
-        """Only what is certain: as long as a text goes on the last one, the platform goes on typing."""
-        self._rendering.grow(text)
-        await self._show(self._rendering.settled, urgent=False)
+        await self._show(render(text), urgent=False)
 
     async def close(self, text: str) -> None:
-        final = self._rendering.finish(text)
+        final = render(text)
         try:
             await self._show(final, urgent=True)
         except LarkRefusedError as error:

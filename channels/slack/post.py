@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from channels.slack import errors
 from channels.slack.limits import Limits, Slot
-from channels.slack.render import PLACEHOLDER, rendering
+from channels.slack.render import render
 from channels.slack.web_api import Call, Done, WebApi
 from conversation.outbound import DeliveryError
 
@@ -94,7 +94,6 @@ class PostedPart:
         self._api = api
         self._limits = limits
         self._message = message
-        self._rendering = rendering()
         self._shown = shown
         self._shown_at = asyncio.get_running_loop().time()
         self._permit = False
@@ -109,11 +108,10 @@ class PostedPart:
             self._permit = True
 
     async def show(self, text: str) -> None:
-        self._rendering.grow(text)
-        await self._update(self._rendering.shown or PLACEHOLDER, urgent=False)
+        await self._update(render(text), urgent=False)
 
     async def close(self, text: str) -> None:
-        await self._update(self._rendering.finish(text) or PLACEHOLDER, urgent=True)
+        await self._update(render(text), urgent=True)
         self._limits.updated_parts.discard(self)
 
     async def _update(self, rendered: str, *, urgent: bool) -> None:

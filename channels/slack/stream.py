@@ -13,11 +13,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from channels.markdown import Rendering
 from channels.slack import errors
 from channels.slack.limits import Limits, Slot
 from channels.slack.post import Message, PostedPart, Ref, leave_processing, stop_stream
-from channels.slack.render import PLACEHOLDER
+from channels.slack.render import render, settled
 from channels.slack.web_api import Call, Done, WebApi
 from conversation.outbound import (
     DeliveryDelayedError,
@@ -38,21 +37,13 @@ class StreamedPart:
     """``conversation.outbound.LivePart`` of a stream; it becomes a PostedPart when the stream can go no further."""
 
     def __init__(
-        self,
-        api: WebApi,
-        limits: Limits,
-        message: Message,
-        slot: Slot,
-        save: Save,
-        rendering: Rendering,
-        sent: str,
+        self, api: WebApi, limits: Limits, message: Message, slot: Slot, save: Save, sent: str
     ) -> None:
         self._api = api
         self._limits = limits
         self._message = message
         self._slot = slot
         self._save = save
-        self._rendering = rendering
         self._sent: str | None = sent
         self._opened_at = self._shown_at = asyncio.get_running_loop().time()
         self._permit = False
@@ -72,8 +63,7 @@ class StreamedPart:
 
     async def show(self, text: str) -> None:
         if self._post is None:
-            self._rendering.grow(text)
-            if self._appendable() and await self._append(self._rendering.settled):
+            if self._appendable() and await self._append(settled(render(text))):
                 return
             await self._stop()
             self._post = await self._posted()
@@ -82,7 +72,7 @@ class StreamedPart:
 
     async def close(self, text: str) -> None:
         if self._post is None:
-            rendered = self._rendering.finish(text) or PLACEHOLDER
+            rendered = render(text)
             continues = self._sent is not None and rendered.startswith(self._sent)
             if await self._stop(rendered[len(self._sent or "") :] if continues else "") and continues:
                 self._slot.close()
