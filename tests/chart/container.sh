@@ -13,11 +13,6 @@ for place in usr bin sbin lib lib64; do
 done
 mkdir "$root/etc" "$root/proc" "$root/dev" "$root/tmp"
 for file in ld.so.cache passwd group localtime; do [ ! -e "/etc/$file" ] || cp "/etc/$file" "$root/etc/$file"; done
-# Before what is readable, which may lie inside of one of them.
-for place in $WRITABLE; do
-    mkdir -p "$root$place"
-    mount -t tmpfs -o "uid=$uid,gid=$gid,mode=700" tmpfs "$root$place"
-done
 for place in $READABLE; do
     mkdir -p "$root$place"
     mount --rbind "$place" "$root$place"
@@ -31,6 +26,13 @@ mkdir -p "$root$folder"
 cp -R "$files/." "$root/"
 chmod -R a+rX "$root/etc"
 for place in $(cd "$files" && ls); do chmod -R a+rX "$root/$place" 2>/dev/null || true; done
+for place in $WRITABLE; do
+    mkdir -p "$root$place"
+    mount -t tmpfs -o "uid=$uid,gid=$gid,mode=700" tmpfs "$root$place"
+done
+for place in $READABLE; do # again, where it lies inside of what is writable
+    [ -e "$root$place" ] || { mkdir -p "$root$place" && mount --rbind "$place" "$root$place"; }
+done
 mount -o remount,ro "$root"
 for place in usr bin sbin lib lib64 $READABLE; do
     [ -L "$root/$place" ] || [ ! -e "$root/$place" ] || mount -o remount,bind,ro "$root/$place"
