@@ -25,6 +25,7 @@ import pytest
 from tests.chart.tools import ROOT, output
 
 _ENTER = Path(__file__).parent / "container.sh"
+_NAMESPACES = ("unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,11 @@ async def container(
     folder: Path,
     *,
     arguments: tuple[str, ...] | None = None,
+    command: tuple[str, ...] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Container]:
-    """Start the image with these files, by their paths, and with these folders writable and empty.
+    """Start the image with these files, by their paths, and with these folders writable and empty. ``arguments`` and
+    ``command`` are Kubernetes' args and command.
 
     Skips where this machine does not let a test make namespaces.
     """
@@ -141,19 +144,9 @@ async def container(
     uid, _, gid = one.user.partition(":")
     _require_namespaces()
     process = await asyncio.create_subprocess_exec(
-        *(
-            "unshare",
-            "--mount",
-            "--net",
-            "--pid",
-            "--ipc",
-            "--uts",
-            "--fork",
-            "--kill-child",
-            "sh",
-            str(_ENTER),
-        ),
-        *(str(folder), uid, gid, one.folder, *one.entrypoint, *(arguments or one.command)),
+        # Whoever starts it takes it along, however that one ends.
+        *("setpriv", "--pdeathsig=KILL", *_NAMESPACES, "sh", str(_ENTER)),
+        *(str(folder), uid, gid, one.folder, *(command or (*one.entrypoint, *(arguments or one.command)))),
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=STDOUT,
@@ -187,19 +180,6 @@ def _require_namespaces() -> None:
     for program in ("unshare", "nsenter", "setpriv", "ip"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed: the container cannot be tried")
-    code, told = output(
-        "unshare",
-        "--mount",
-        "--net",
-        "--pid",
-        "--ipc",
-        "--uts",
-        "--fork",
-        "mount",
-        "-t",
-        "tmpfs",
-        "tmpfs",
-        "/mnt",
-    )
+    code, told = output(*_NAMESPACES, "mount", "-t", "tmpfs", "tmpfs", "/mnt")
     if code != 0:
         pytest.skip(f"this machine lets nobody make the namespaces of a container: {told.strip()}")

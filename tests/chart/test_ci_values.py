@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.chart.rendering import CI_VALUES, Manifests, rendered
 from tests.chart.tools import CHART, HELM, ROOT, HelmVersion, helm, judge, node, output
@@ -23,8 +24,11 @@ JUSTIFIED = {
     ("CKV_K8S_43", "Pod"): "image.digest is known to who built the image; the full values have one",
     ("CKV_K8S_40", "Deployment"): "OpenShift gives the user, and its numbers are high",
     ("CKV_K8S_40", "Pod"): "OpenShift gives the user, and its numbers are high",
+    ("CKV_K8S_43", "StatefulSet"): "the example is to be begun with",
+    ("CKV_K8S_15", "StatefulSet"): "a released tag does not change",
     ("CKV_K8S_35", "Deployment"): "store.existingSecret: a URL with a password, and store.url takes no file",
 }
+VALKEY = ROOT / "examples" / "kubernetes" / "valkey.yaml"
 MANIFESTS_WITH = {"CKV_K8S_40": {"openshift-values"}, "CKV_K8S_35": {"redis-existing-secret-values"}}
 
 
@@ -56,6 +60,12 @@ def test_kubernetes_knows_every_field(values: Path, kubernetes: str, tmp_path: P
     assert code == 0, told
     unknown = {line.split("schema for kind ")[1].split()[0] for line in told.splitlines() if "WARN" in line}
     assert unknown <= {"HTTPRoute", "ScaledObject", "ServiceMonitor", "PrometheusRule"}
+
+
+@pytest.mark.parametrize("kubernetes", ["1.25", "1.30", "1.37"])
+def test_kubernetes_knows_every_field_of_the_example(kubernetes: str) -> None:
+    code, told = output(judge("kubernetes-validate"), "--strict", "-k", kubernetes, VALKEY)
+    assert (code, "WARN" in told) == (0, False), told
 
 
 def test_the_judge_of_kubernetes_fields_sees_a_wrong_one(tmp_path: Path) -> None:
@@ -93,6 +103,7 @@ def test_checkov_finds_nothing_that_is_not_justified(tmp_path: Path) -> None:
     checkov = judge("checkov")
     for values in CI_VALUES:
         written(values, tmp_path)
+    (tmp_path / VALKEY.name).write_text(in_namespace(VALKEY))
     _, told = output(
         *(checkov, "-d", tmp_path, "--framework", "kubernetes"),
         *("--compact", "--quiet", "--skip-download", "-o", "json"),
@@ -116,3 +127,11 @@ def written(values: Path, folder: Path) -> Path:
     path = folder / f"{values.stem}.yaml"
     path.write_text(rendered(values).text, encoding="utf-8")
     return path
+
+
+def in_namespace(path: Path) -> str:
+    """As ``kubectl -n bots apply`` has it."""
+    documents = [one for one in yaml.safe_load_all(path.read_text(encoding="utf-8")) if one]
+    for one in documents:
+        one["metadata"]["namespace"] = "bots"
+    return yaml.safe_dump_all(documents)

@@ -39,6 +39,7 @@ def secrets(name: str, key: str) -> str:
 
 # A Secret that is mounted as a whole has keys that no manifest names.
 WHOLE = {
+    "/secrets/oidc/client-secret": "made-up client secret",
     "/secrets/assistant-lark/app_secret": "made-up app_secret of assistant-lark",
     "/secrets/assistant-lark/encrypt_key": "made-up encrypt_key of assistant-lark",
 }
@@ -48,8 +49,8 @@ def loaded(manifests: Manifests, folder: Path) -> Settings:
     """As the container would see it, with its root at a folder of this machine."""
     mounted = files(manifests, secrets)
     for one in manifests.pod.volumes:
-        if one.secret.secretName == "assistant-lark":
-            mounted |= WHOLE
+        whole = f"/secrets/{one.secret.secretName}/"
+        mounted |= {path: content for path, content in WHOLE.items() if path.startswith(whole)}
     for path, content in mounted.items():
         here = folder / path.lstrip("/")
         here.parent.mkdir(parents=True, exist_ok=True)

@@ -162,6 +162,23 @@ async def test_helm_test_finds_a_bot_that_the_gateway_does_not_know(tmp_path: Pa
     assert (code, "/webhooks/slack/nobody" in told.splitlines()[-1]) == (1, True), told
 
 
+async def test_in_maintenance_commands_have_the_store_for_themselves(tmp_path: Path) -> None:
+    manifests = rendered({**yaml.safe_load(TRIAL.read_text()), "store": {}, "maintenance": True})
+    command = tuple(str(part) for part in manifests.gateway.command)
+    data = str(manifests.gateway.volumeMounts.named("data").mountPath)
+    async with container(
+        files(manifests), writable(manifests), tmp_path, command=command, environment=environment(manifests)
+    ) as inside:
+        await inside.until("turnkeeper", "--version")
+        await inside.run("turnkeeper", "check")  # makes the file
+        code, told = await inside.run("turnkeeper", "backup", f"{data}/backup.db")
+        assert code == 0, told
+        code, told = await inside.run("turnkeeper", "restore", f"{data}/backup.db")
+        assert code == 0, told
+        code, told = await inside.stop()
+    assert code == 0, told
+
+
 # --- compose
 
 

@@ -166,6 +166,15 @@ def test_a_probe_can_be_replaced_and_left_out() -> None:
     assert gateway.livenessProbe.tcpSocket == {"port": "http"}
 
 
+def test_in_maintenance_the_pod_runs_and_the_gateway_does_not() -> None:
+    """And nothing finds it unwell."""
+    gateway = rendered({**LEAST, "maintenance": True}).gateway
+    assert gateway.command[0] == "sh"
+    assert not gateway.args
+    assert not any(gateway[name] for name in ("startupProbe", "livenessProbe", "readinessProbe", "lifecycle"))
+    assert "webhooks are refused" in notes({**LEAST, "maintenance": True})
+
+
 # --- rights
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from gateway import __version__
 from tests.chart.rendering import refusal, rendered
-from tests.chart.tools import CHART, HELM, MODULES, HelmVersion, node, output
+from tests.chart.tools import CHART, HELM, MODULES, ROOT, HelmVersion, node, output
 
 DEFAULTS: dict[str, object] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 SCHEMA: dict[str, object] = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
@@ -139,12 +139,32 @@ def test_the_table_of_the_readme_is_made_from_the_comments_of_the_values(tmp_pat
     assert copy.read_text() == README.read_text(), f"run {generator} -v values.yaml -r README.md"
 
 
-def examples() -> list[str]:
-    text = README.read_text(encoding="utf-8")
-    blocks = re.findall(r"^( *)```yaml\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
+def examples(page: Path, language: str) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
     return [re.sub(f"^{indent}", "", block, flags=re.MULTILINE) for indent, block in blocks]
 
 
-@pytest.mark.parametrize("example", examples())
-def test_every_example_of_the_readme_can_be_installed(example: str) -> None:
+# In the pages of docs/ yaml is a configuration, and yml is values of the chart.
+EXAMPLES = [*examples(README, "yaml"), *examples(ROOT / "docs" / "operate.md", "yml")]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_of_values_can_be_installed(example: str) -> None:
     assert rendered(yaml.safe_load(example)).one("Deployment")
+
+
+def test_the_values_of_the_walk_through_fit_its_secrets_and_its_valkey() -> None:
+    text = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    (values,) = examples(ROOT / "docs" / "operate.md", "yml")
+    made = {
+        name: set(re.findall(r"--from-literal=([\w-]+)=", options))
+        for name, options in re.findall(r"create secret generic (\S+)((?:.|\\\n)*?)(?=\nkubectl|\n```)", text)
+    }
+    chart = rendered(yaml.safe_load(values))
+    needed = [source.secret for source in chart.pod.volumes.named("secrets").projected.sources]
+    assert needed
+    for secret in needed:
+        assert {str(item.key) for item in secret["items"]} <= made[str(secret.name)], secret
+    valkey = list(yaml.safe_load_all((ROOT / "examples/kubernetes/valkey.yaml").read_text(encoding="utf-8")))
+    assert f"redis://{valkey[0]['metadata']['name']}:{valkey[0]['spec']['ports'][0]['port']}/" in values
