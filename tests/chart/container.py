@@ -132,7 +132,7 @@ async def container(
 
     Skips where this machine does not let a test make namespaces.
     """
-    pytest.skip("the gateway does not start in this container on every machine: to be mended")
+    _not_everywhere()
     one = image()
     for path, content in files.items():
         here = folder / path.lstrip("/")
@@ -184,3 +184,11 @@ def _require_namespaces() -> None:
     code, told = output(*_NAMESPACES, "mount", "-t", "tmpfs", "tmpfs", "/mnt")
     if code != 0:
         pytest.skip(f"this machine lets nobody make the namespaces of a container: {told.strip()}")
+
+
+def _not_everywhere() -> None:
+    """To be mended: the gateway does not start in this container on every machine."""
+    if "TURNKEEPER_CONTAINER_TESTS" not in os.environ:
+        pytest.skip(
+            "set TURNKEEPER_CONTAINER_TESTS to run it: the container does not start on every machine yet"
+        )
