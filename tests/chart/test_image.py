@@ -198,7 +198,7 @@ def test_compose_gives_the_gateway_no_more_than_the_chart_does() -> None:
 def test_compose_starts_the_gateway_when_valkey_answers_and_ends_it_after_its_drain(tmp_path: Path) -> None:
     names = re.findall(r"^(\w+)=", (ROOT / "examples/compose/.env.example").read_text(), re.MULTILINE)
     values = dict.fromkeys(names, "made-up-and-long-enough") | {"PUBLIC_URL": "https://bots.example.com"}
-    settings = load(ROOT / "examples" / "compose" / "turnkeeper.yaml", values)
+    settings = load(ROOT / "examples" / "compose" / "gateway.yaml", values)
     services = COMPOSE["services"]
     assert services["turnkeeper"]["depends_on"] == {"valkey": {"condition": "service_healthy"}}
     assert services["valkey"]["healthcheck"]["test"]
