@@ -13,10 +13,6 @@ for place in usr bin sbin lib lib64; do
 done
 mkdir "$root/etc" "$root/proc" "$root/dev" "$root/tmp"
 for file in ld.so.cache passwd group localtime; do [ ! -e "/etc/$file" ] || cp "/etc/$file" "$root/etc/$file"; done
-for place in $READABLE; do
-    mkdir -p "$root$place"
-    mount --rbind "$place" "$root$place"
-done
 for device in null zero urandom random; do
     touch "$root/dev/$device"
     mount --bind "/dev/$device" "$root/dev/$device"
@@ -30,8 +26,10 @@ for place in $WRITABLE; do
     mkdir -p "$root$place"
     mount -t tmpfs -o "uid=$uid,gid=$gid,mode=700" tmpfs "$root$place"
 done
-for place in $READABLE; do # again, where it lies inside of what is writable
-    [ -e "$root$place" ] || { mkdir -p "$root$place" && mount --rbind "$place" "$root$place"; }
+# Last, as it may lie inside of what is writable.
+for place in $READABLE; do
+    mkdir -p "$root$place"
+    mount --rbind "$place" "$root$place"
 done
 mount -o remount,ro "$root"
 for place in usr bin sbin lib lib64 $READABLE; do
