@@ -8,14 +8,14 @@ from gateway.admin.access import Permission
 from gateway.admin.agents import Agents, AgentView, Ping
 from gateway.admin.paging import Page, paged
 from gateway.api.endpoint import Answer, Ask, Endpoint, PageQuery, Subject
-from gateway.api.patches import patch_of
+from gateway.api.patches import document_of, patch_of
 from gateway.bot_settings import Agent
 from gateway.documents import JsonObject
 
 _SECRETS = "api_key may be given literally, if the gateway has a secrets_key, or as env:NAME or file:PATH."
 
 
-class NewAgent(RootModel[Agent]):
+class NewAgent(RootModel[document_of(Agent)]):  # type: ignore[misc]  # made of the agent's own model
     """An agent as in the configuration file."""
 
 

@@ -9,8 +9,8 @@ from gateway.admin.bots import Bots, BotView
 from gateway.admin.manifests import Manifest
 from gateway.admin.paging import Page, paged
 from gateway.api.endpoint import Answer, Ask, Endpoint, PageQuery, Subject
-from gateway.api.patches import patch_of
-from gateway.bot_settings import StoredBot, StoredLarkBot, StoredSlackBot
+from gateway.api.patches import document_of, patch_of
+from gateway.bot_settings import StoredLarkBot, StoredSlackBot
 from gateway.documents import JsonObject
 
 _SECRETS = (
@@ -18,7 +18,11 @@ _SECRETS = (
 )
 
 
-class NewBot(RootModel[StoredBot]):
+NewSlackBot = document_of(StoredSlackBot)
+NewLarkBot = document_of(StoredLarkBot)
+
+
+class NewBot(RootModel[NewSlackBot | NewLarkBot]):  # type: ignore[valid-type]  # made of the bots' own models
     """A bot as in the configuration file. Without all of its credentials it is a draft."""
 
 
