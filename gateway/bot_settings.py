@@ -63,11 +63,10 @@ class Allow(Section):
     chats: tuple[str, ...] = ()
 
 
-class _Bot(Section):
-    id: Slug
-    agent: str
+class BotOptions(Section):
+    """What may be set besides, of a bot of any channel."""
+
     api_base_url: WebAddress | None = None
-    enabled: bool = True
     when_busy: Literal["queue", "merge", "interrupt", "reject"] = "queue"
     conversation_per: Literal["auto", "thread", "sender", "chat"] = "auto"
     respond_to: Literal["mentions", "all"] = "mentions"
@@ -78,6 +77,12 @@ class _Bot(Section):
     max_age: Annotated[Duration, Field(gt=0)] = 1800.0
     locale: Literal["auto", "en", "zh"] = "auto"
     no_store: bool = False
+
+
+class _Bot(BotOptions):
+    id: Slug
+    agent: str
+    enabled: bool = True
 
 
 class SlackCredentials(Section):

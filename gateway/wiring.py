@@ -139,7 +139,6 @@ async def build(
             settings, store, hosting, sources, directory, clock, platforms, replies, status, statuses
         )
         beside = {
-            "repetitions": repetitions.run,
             "replies": replies.run,
             "status": status.run,
             "scopes": statuses.run,

@@ -12,7 +12,7 @@ from gateway.admin.access import Permission, Principal
 from gateway.admin.errors import FieldProblem, InvalidError, NotAllowedError, UnknownError
 from gateway.admin.manifests import MakeManifest, Manifest
 from gateway.admin.stored import Stored
-from gateway.bot_settings import Allow, AnyBot, StoredBot
+from gateway.bot_settings import AnyBot, BotOptions, StoredBot
 from gateway.documents import JsonObject, SecretView, view_of
 from gateway.hosting import Hosting
 from gateway.secret import is_reference
@@ -20,23 +20,11 @@ from gateway.secret import is_reference
 State = Literal["draft", "disabled", "ready", "faulty"]
 
 
-class BotSettings(BaseModel):
-    """What may be set besides; times in seconds."""
+class BotSettings(BotOptions):
+    """What may be set besides; times in seconds. ``region`` is for Lark alone."""
 
-    model_config = ConfigDict(frozen=True)
-
-    api_base_url: str | None = None
     region: Literal["feishu", "lark"] | None = None
-    when_busy: Literal["queue", "merge", "interrupt", "reject"] = "queue"
-    conversation_per: Literal["auto", "thread", "sender", "chat"] = "auto"
-    respond_to: Literal["mentions", "all"] = "mentions"
-    allow: Allow = Allow()
-    external_users: Literal["deny", "allow"] = "deny"
-    stream: bool = True
-    max_replies: int | None = None
     max_age: float = 1800.0
-    locale: Literal["auto", "en", "zh"] = "auto"
-    no_store: bool = False
 
 
 class BotView(BaseModel):

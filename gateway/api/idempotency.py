@@ -34,8 +34,6 @@ REMEMBERED_FOR = 24 * 3600.0
 BEGUN_FOR = 120.0
 """Seconds after which a request without an answer counts as lost with its process: a repetition does it again."""
 
-FORGET_EVERY = 3600.0
-
 KIND = "idempotency"
 
 _log = structlog.get_logger()
@@ -102,21 +100,6 @@ class Repetitions:
             raise
         await self._remember(begun, _Remembered(now, print_, seal.close(reply)))
         return reply, False
-
-    async def run(self) -> None:
-        """Forget what is too old, until cancelled."""
-        while True:
-            try:
-                await self.forget()
-            except StoreUnavailableError as error:
-                _log.warning("store unavailable", cause=str(error))
-            await asyncio.sleep(FORGET_EVERY)
-
-    async def forget(self) -> None:
-        for record in await self._records.all(KIND):
-            known = _read(record)
-            if known is None or self._clock.now() - known.at >= REMEMBERED_FOR:
-                await self._forget(record)
 
     async def _begin(self, id: str, what: _Remembered, version: int) -> Record:
         try:

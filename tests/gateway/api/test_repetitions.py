@@ -11,7 +11,8 @@ from conversation.stores.memory import MemoryStore
 from conversation.stores.port import StoreUnavailableError
 from gateway.admin.access import Principal
 from gateway.admin.tokens import CreatedToken, NewToken, Tokens
-from gateway.api.idempotency import BEGUN_FOR, REMEMBERED_FOR, Repetitions
+from gateway.api.idempotency import BEGUN_FOR, REMEMBERED_FOR
+from gateway.janitor import Janitor
 from tests.conversation.made_up import ManualClock
 from tests.gateway.api.house import House, served
 
@@ -120,15 +121,26 @@ async def test_a_key_has_a_form(house: House, key: str) -> None:
     assert "such as a UUID" in said.errors["Idempotency-Key"]
 
 
-async def test_what_is_too_old_or_damaged_is_forgotten(tmp_path: Path) -> None:
+async def test_what_is_too_old_is_forgotten(tmp_path: Path) -> None:
     clock = ManualClock()
     store = MemoryStore(clock)
-    repetitions = Repetitions(store.records, clock)
+    janitor = Janitor(store.records, clock)
     async with served(tmp_path, store=store, clock=clock) as house:
         await house.ask("POST", "/tokens", CI, headers=ONCE)
-    await store.records.put("idempotency", "damaged", b"{", expected=0)
-    await repetitions.forget()
-    assert len(await store.records.all("idempotency")) == 1
     clock.advance(REMEMBERED_FOR)
-    await repetitions.forget()
+    await janitor.sweep()
+    assert len(await store.records.all("idempotency")) == 1
+    clock.advance(3601.0)
+    await janitor.sweep()
     assert await store.records.all("idempotency") == ()
+
+
+async def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
+    clock = ManualClock()
+    store = MemoryStore(clock)
+    async with served(tmp_path, store=store, clock=clock) as house:
+        await house.ask("POST", "/tokens", CI, headers=ONCE)
+        [record] = await store.records.all("idempotency")
+        await store.records.put("idempotency", record.id, b"{", expected=record.version)
+        again = await house.ask("POST", "/tokens", {"name": "ci2", "role": "viewer"}, headers=ONCE)
+        assert again.status == 201
