@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conversation.stores.records import RecordConflictError, Records
-from gateway.secrets import Keyring, UnreadableSecretError
+from gateway.keyring import Keyring, UnreadableSecretError
 
 _CANARY_KIND, _CANARY_ID, _CANARY = "canary", "secrets_key", "turnkeeper"
 

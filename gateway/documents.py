@@ -24,8 +24,8 @@ from conversation.stores.records import Record
 from gateway.admin.errors import FieldProblem, InvalidError
 from gateway.bot_settings import STORED_SECTIONS, Agent, StoredBot
 from gateway.config_file import KeyPath, named
+from gateway.keyring import SEALED, Keyring, UnreadableSecretError
 from gateway.secret import Sources, is_reference, place, resolve
-from gateway.secrets import SEALED, Keyring, UnreadableSecretError
 from gateway.settings_errors import explained
 
 M = TypeVar("M", bound=BaseModel)

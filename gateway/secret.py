@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, SecretStr, ValidationInfo
 
-from gateway.secrets import SEALED, Keyring, UnreadableSecretError
+from gateway.keyring import SEALED, Keyring, UnreadableSecretError
 from gateway.setting_values import invalid
 
 _LARGEST_FILE = 64 << 10

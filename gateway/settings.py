@@ -25,8 +25,8 @@ from gateway.admin.access import Role
 from gateway.bot_settings import SECTIONS, Agent, Bot
 from gateway.certificates import OptionalCertificates
 from gateway.config_file import Problem, SettingsError, read
+from gateway.keyring import Keyring
 from gateway.secret import OptionalSecret, Secret, Sources
-from gateway.secrets import Keyring
 from gateway.setting_values import Count, Duration, ListenAddress, Section, WebAddress, Whole, invalid
 from gateway.settings_errors import check_names, explained
 

@@ -16,7 +16,7 @@ from gateway.admin.access import Permission, Principal
 from gateway.admin.audit import Audit
 from gateway.admin.errors import ConflictError, InvalidError
 from gateway.canary import reseal_canary
-from gateway.secrets import Keyring
+from gateway.keyring import Keyring
 
 _TRIES = 10
 """Reads of a record that others keep changing meanwhile."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from conversation.clock import SystemClock
 from gateway.checkup import examine
 from gateway.concrete import make_store
-from gateway.secrets import Keyring
+from gateway.keyring import Keyring
 from tests.gateway.admin.desk import KEY, settings_in
 
 

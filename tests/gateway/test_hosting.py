@@ -25,8 +25,8 @@ from conversation.turn import Reason
 from gateway.bot_settings import Agent as AgentSettings
 from gateway.bot_settings import AnyBot, SlackBot
 from gateway.hosting import LINGER, LOOK_EVERY, TRY_AGAIN_EVERY, CollisionError, Hosting, Provisioned
+from gateway.keyring import Keyring
 from gateway.secret import Sources
-from gateway.secrets import Keyring
 from tests.conversation.fake_platform import FakeModel, FakePlatform, Script, says
 from tests.conversation.made_up import message
 from tests.virtual_time import LoopClock, run

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from gateway.demo.gateway_process import GatewayDiedError
-from gateway.secrets import Keyring
+from gateway.keyring import Keyring
 from tests.gateway.letters import TOKEN
 from tests.town import Town, reconfigure, town
 

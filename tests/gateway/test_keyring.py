@@ -19,7 +19,7 @@ from gateway.admin.audit import Audit
 from gateway.admin.errors import ConflictError, NotAllowedError
 from gateway.admin.rotation import Rotation
 from gateway.canary import WrongKeyError, check_canary
-from gateway.secrets import Keyring, UnreadableSecretError
+from gateway.keyring import Keyring, UnreadableSecretError
 from tests.conversation.made_up import ManualClock
 from tests.conversation.stores.servers import fresh_namespace, valkey
 
