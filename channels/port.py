@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -97,7 +97,46 @@ class TakenBack:
     turn_id: str
 
 
-Received = Challenge | Ignored | Rejected | InboundMessage | StopReply | TakenBack
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """Authentic, and nothing to answer: the channel itself has to keep or to forget something before the platform
+    hears that it was received, such as that an app was taken out of a workspace.
+
+    ``keep`` raises StoreUnavailableError; doing it twice is harmless. ``reason`` is as of Ignored.
+    """
+
+    keep: Callable[[], Awaitable[None]]
+    reason: str
+
+
+Received = Challenge | Ignored | Rejected | InboundMessage | StopReply | TakenBack | Upkeep
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How a request was answered: a status of 200 once it is durable, 503 where the platform is to send it again."""
+
+    status: int
+    body: bytes
+
+
+Take = Callable[[WebhookRequest], Awaitable[Reply]]
+"""What every webhook goes through, however it came."""
+
+
+class Transport(Protocol):
+    """Another way than HTTP on which a platform's events come: a connection that this process makes."""
+
+    @property
+    def connected(self) -> bool: ...
+
+    async def run(self, take: Take) -> None:
+        """Keep connected until cancelled, and hand each event to ``take`` as the webhook that it would have been.
+
+        An event is acknowledged only after a reply of 2xx. At most a stated number is being taken at once. Cancelled,
+        it receives nothing more, acknowledges what was being taken, which costs seconds at most, and ends.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +190,11 @@ class Channel(Protocol):
 
     async def start(self) -> None:
         """Begin what the channel needs to know about itself. Does not wait for, nor fail with, the platform."""
+        ...
+
+    @property
+    def transport(self) -> Transport | None:
+        """None where events come over HTTP, and of a draft."""
         ...
 
     async def check(self) -> tuple[Finding, ...]:

@@ -40,7 +40,8 @@ class Address:
     """Where an answer goes: under ``message`` in ``thread`` of ``chat``.
 
     ``thread`` is empty where the answer stands in the chat itself. ``sender`` and ``tenant`` name the person who
-    is answered, which Slack asks for when a stream is opened.
+    is answered, which Slack asks for when a stream is opened. ``home`` is the workspace or tenant in which the bot
+    is, where that is not the person's own.
     """
 
     chat: str
@@ -48,6 +49,12 @@ class Address:
     thread: str
     sender: str
     tenant: str
+    home: str = ""
+
+    @property
+    def bot_tenant(self) -> str:
+        """Whose installation of the app answers."""
+        return self.home or self.tenant
 
 
 @dataclass(frozen=True, slots=True)

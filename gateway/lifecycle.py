@@ -88,6 +88,7 @@ def _listen_for_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
 
 async def _drain(gateway: Gateway, hurry: asyncio.Event, grace: float) -> None:
     _log.info("draining", replies=gateway.directory.running, grace_seconds=grace)
+    await gateway.transports.close()
     drain = asyncio.create_task(gateway.directory.drain(grace), name="drain")
     if not await _before(drain, hurry):
         _log.warning("told to hurry")

@@ -19,6 +19,7 @@ from channels.port import (
     Rejected,
     StopReply,
     TakenBack,
+    Upkeep,
     WebhookRequest,
 )
 from conversation.bot import Bot
@@ -29,7 +30,7 @@ from conversation.notices import Notices
 from conversation.stores.port import StoreUnavailableError
 from conversation.turn import Reason
 from gateway.body import read_body
-from gateway.hosting import Hosting
+from gateway.hosting import HostedBot, Hosting
 from gateway.metrics import Metrics
 from gateway.status import StatusBook
 
@@ -67,8 +68,12 @@ class Webhooks:
         if hosted is None:
             return web.Response(status=404, text="there is no such bot")
         body = await read_body(request)
+        return await self.take(channel, hosted, WebhookRequest(request.headers, body, self._clock.now()))
+
+    async def take(self, channel: str, hosted: HostedBot, request: WebhookRequest) -> web.Response:
+        """Answer a request to this bot, however it came."""
         begun = time.perf_counter()
-        received = hosted.channel.receive(WebhookRequest(request.headers, body, self._clock.now()))
+        received = hosted.channel.receive(request)
         try:
             response = await self._do(hosted.bot, received)
         except StoreUnavailableError as error:
@@ -89,7 +94,9 @@ class Webhooks:
         self._status.answered(bot.id, what, reason, seconds)
         self._metrics.answered(channel, bot.id, what, seconds)
 
-    async def _do(self, bot: Bot, received: Received) -> web.Response:
+    async def _do(  # noqa: PLR0911 - one for each kind
+        self, bot: Bot, received: Received
+    ) -> web.Response:
         match received:
             case InboundMessage():
                 return await self._admit(bot, received)
@@ -102,6 +109,9 @@ class Webhooks:
                 return _answer("challenge", answer)
             case Ignored(reason, body):
                 return _answer(f"ignored; reason={reason}", body)
+            case Upkeep(keep, reason):
+                await keep()
+                return _answer(f"ignored; reason={reason}")
             case Rejected(status, reason):
                 _log.warning("webhook rejected", bot=bot.id, status=status, cause=reason)
                 return web.Response(status=status, text=reason)

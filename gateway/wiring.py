@@ -54,6 +54,7 @@ from gateway.replies import Replies
 from gateway.secret import Sources
 from gateway.settings import Settings
 from gateway.status import StatusBook
+from gateway.transports import Transports
 from gateway.webhooks import Webhooks
 
 
@@ -73,6 +74,7 @@ class Gateway:
     repairs: Repairs
     hosting: Hosting
     administration: Administration | None
+    transports: Transports
     beside: Mapping[str, Callable[[], Coroutine[None, None, None]]]
 
     async def background(self, started: asyncio.Event) -> None:
@@ -146,6 +148,8 @@ async def build(
             "metrics": metrics.run,
         }
         webhooks = Webhooks(hosting, directory, notices, clock, status, metrics)
+        transports = Transports(hosting, webhooks, directory)
+        beside["transports"] = transports.run
         exposed = metrics_route(metrics, directory, hosting.routes, store.conversations)
         if administration is None:
             app, admin = make_app(webhooks, directory, exposed), None
@@ -159,7 +163,9 @@ async def build(
             else:
                 app, admin = make_app(webhooks, directory), make_admin_app(exposed, api, console)
         repairs = Repairs(hosting.bots, store.turns)
-        yield Gateway(app, admin, store, directory, notices, repairs, hosting, administration, beside)
+        yield Gateway(
+            app, admin, store, directory, notices, repairs, hosting, administration, transports, beside
+        )
 
 
 def _administration(

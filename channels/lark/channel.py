@@ -37,6 +37,7 @@ from channels.port import (
     Named,
     Received,
     Rejected,
+    Transport,
     WebhookRequest,
 )
 from conversation.keys import ConversationKey
@@ -81,6 +82,7 @@ class LarkChannel:
         self._app_id = "" if credentials is None else credentials.app_id
         self._api = LarkApi(http, api_base_url, self._credentials, permits)
         self._outbound = LarkOutbound(self._api, stream=policy.stream)
+        self._transport: Transport | None = None
         self._own_id: str | None = None
         self._seen: set[str] = set()
         self._learning: asyncio.Task[None] | None = None
@@ -119,6 +121,10 @@ class LarkChannel:
     async def start(self) -> None:
         if self._credentials is not None and self._learning is None:
             self._learning = asyncio.create_task(self._learn_own_id(), name=f"lark-identity-{self._bot}")
+
+    @property
+    def transport(self) -> Transport | None:
+        return self._transport
 
     async def check(self) -> tuple[Finding, ...]:
         if self._credentials is None:

@@ -24,6 +24,7 @@ from channels.port import (
     Named,
     Received,
     Rejected,
+    Transport,
     WebhookRequest,
 )
 from channels.slack.events import Envelope, is_form, subscription
@@ -73,6 +74,7 @@ class SlackChannel:
         self._seen: set[str] = set()
         token = "" if credentials is None else credentials.bot_token
         self._api = WebApi(token, http, api_base_url)
+        self._transport: Transport | None = None
         self._outbound = SlackOutbound(self._api, policy, Budget(f"slack:{nameless(token)}", permits))
 
     @property
@@ -101,6 +103,10 @@ class SlackChannel:
 
     async def start(self) -> None:
         """Nothing to do: who the bot is comes with its events, or is asked when it is needed."""
+
+    @property
+    def transport(self) -> Transport | None:
+        return self._transport
 
     async def check(self) -> tuple[Finding, ...]:
         subject = "credentials"

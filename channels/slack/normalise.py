@@ -110,7 +110,9 @@ def _message(
     return InboundMessage(
         key=conversation_key(policy, bot, tenant, chat=event.channel, thread=thread, user=user),
         identity=_identity(tenant, event.channel, event.ts),
-        address=Address(event.channel, event.ts, thread, user, sender.tenant),
+        address=Address(
+            event.channel, event.ts, thread, user, sender.tenant, "" if sender.tenant == tenant else tenant
+        ),
         sender=sender,
         text=text,
         sent_at=float(event.ts),

@@ -79,6 +79,9 @@ def test_what_this_version_stores_stays_readable() -> None:
     )
     assert stored_message.read((GOLDEN / "message.v1.json").read_bytes()) == said
     assert stored_delivery.read((GOLDEN / "delivery.v1.json").read_bytes()) == delivery
+    guest = replace(said, address=replace(said.address, tenant="T2", home="T1"))
+    assert stored_message.read((GOLDEN / "message.v1.guest.json").read_bytes()) == guest
+    assert (guest.address.bot_tenant, said.address.bot_tenant) == ("T1", "T1")
     bind = replace(command("bind", "other"), identity="api:1")
     assert stored_message.read((GOLDEN / "message.v1.command.json").read_bytes()) == bind
     assert stored_message.read(stored_message.write(bind)) == bind
