@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 import aiohttp
@@ -35,7 +35,7 @@ from conversation.providers.faults import (
     refusal,
     unreachable,
 )
-from conversation.providers.port import Entry, Prompt, ProviderError
+from conversation.providers.port import Answered, Entry, Prompt, ProviderError
 from conversation.providers.sse import EventReader, OversizedEventError
 from conversation.turn import Reason
 
@@ -60,6 +60,29 @@ class _Chunk(TypedDict, total=False):
     error: Fault | str | None
 
 
+class _InputDetails(TypedDict, total=False):
+    cached_tokens: int | None
+
+
+class _OutputDetails(TypedDict, total=False):
+    reasoning_tokens: int | None
+
+
+class _Usage(TypedDict, total=False):
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    prompt_tokens_details: _InputDetails | None
+    completion_tokens_details: _OutputDetails | None
+
+
+class _About(TypedDict, total=False):
+    """Of a chunk, what it says of the answer as a whole."""
+
+    id: str | None
+    model: str | None
+    usage: _Usage | None
+
+
 class _Model(BaseModel):
     id: str
 
@@ -69,6 +92,7 @@ class _Models(BaseModel):
 
 
 _CHUNK = TypeAdapter(_Chunk)
+_ABOUT = TypeAdapter(_About)
 
 
 @dataclass(slots=True)
@@ -120,6 +144,37 @@ class _Answer:
         return ProviderError(reason, detail, retry_after=None if self.begun else 0.0)
 
 
+class _Account:
+    """What the server says of its answer. Only who asked for it pays: the first chunk is read a second time, and
+    those with a usage. What cannot be read of it is no fault of the answer.
+    """
+
+    def __init__(self) -> None:
+        self._known: Answered | None = None
+
+    def read(self, events: list[bytes]) -> None:
+        for event in events:
+            if self._known is not None and b'"usage"' not in event:
+                continue
+            try:
+                about = _ABOUT.validate_json(event)
+            except ValidationError:
+                continue
+            known = self._known or Answered()
+            usage = about.get("usage") or {}
+            self._known = Answered(
+                id=known.id or about.get("id") or "",
+                model=known.model or about.get("model") or "",
+                input_tokens=usage.get("prompt_tokens", known.input_tokens),
+                output_tokens=usage.get("completion_tokens", known.output_tokens),
+                cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
+                reasoning_tokens=(usage.get("completion_tokens_details") or {}).get("reasoning_tokens"),
+            )
+
+    def told(self, finish_reason: str | None) -> Answered:
+        return replace(self._known or Answered(), finish_reason=finish_reason or "")
+
+
 class OpenAIProvider:
     """One model of one server. ``http`` stays the caller's to close; its own timeouts are not used.
 
@@ -145,12 +200,18 @@ class OpenAIProvider:
             self._headers["Authorization"] = f"Bearer {api_key}"
         # OpenAI's own newer models refuse the old name; many compatible servers know no other.
         host = self._base_url.host or ""
-        newer = host == "api.openai.com" or host.endswith(".openai.azure.com")
-        self._limit_name = "max_completion_tokens" if newer else "max_tokens"
+        self._is_openai = host == "api.openai.com" or host.endswith(".openai.azure.com")
+        self._limit_name = "max_completion_tokens" if self._is_openai else "max_tokens"
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[str, None]:
         limit = self._max_output_tokens
-        return self._stream(self._body(prompt, {} if limit is None else {self._limit_name: limit}))
+        options: dict[str, object] = {} if limit is None else {self._limit_name: limit}
+        if (
+            prompt.told is not None and self._is_openai
+        ):  # which counts nothing unasked; not all others know the word
+            options["stream_options"] = {"include_usage": True}
+        body = self._body(prompt, options)
+        return self._stream(body) if prompt.told is None else self._told(body, prompt.told)
 
     async def check(self, *, live: bool) -> str:
         """As the port says. The caller bounds the time, as for ``stream``."""
@@ -159,14 +220,25 @@ class OpenAIProvider:
     async def close(self) -> None:
         """Nothing to do: the session belongs to the caller."""
 
-    def _body(self, prompt: Prompt, options: dict[str, float]) -> bytes:
+    def _body(self, prompt: Prompt, options: Mapping[str, object]) -> bytes:
         messages = [{"role": entry.role, "content": entry.text} for entry in prompt.entries]
         if prompt.system:
             messages.insert(0, {"role": "system", "content": prompt.system})
         return orjson.dumps({"model": self._model, "messages": messages, "stream": True, **options})
 
-    async def _stream(self, body: bytes) -> AsyncGenerator[str, None]:
-        answer = _Answer()
+    async def _told(self, body: bytes, told: Callable[[Answered], None]) -> AsyncGenerator[str, None]:
+        account, answer = _Account(), _Answer()
+        try:
+            async with contextlib.aclosing(self._stream(body, answer, account)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        finally:
+            told(account.told(answer.finish_reason))
+
+    async def _stream(
+        self, body: bytes, answer: _Answer | None = None, account: _Account | None = None
+    ) -> AsyncGenerator[str, None]:
+        answer = answer or _Answer()
         reader = EventReader()
         try:
             async with self._http.post(
@@ -180,7 +252,10 @@ class OpenAIProvider:
                     raise await refusal(response)
                 content = response.content
                 while not answer.done and answer.failure is None and (piece := await content.readany()):
-                    if text := answer.read(reader.feed(piece)):
+                    events = reader.feed(piece)
+                    if account is not None:
+                        account.read(events)
+                    if text := answer.read(events):
                         yield text
                 if answer.done and not content.at_eof():
                     # The end of the body is about to arrive; only with it can the connection serve again.

@@ -7,7 +7,7 @@ all, and closes the stream when time is up or nobody wants the answer any more.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -23,11 +23,30 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What a service says of its answer, as far as it does: never the text. Tokens are the service's own count."""
+
+    id: str = ""
+    model: str = ""
+    finish_reason: str = ""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    """Of the input."""
+    reasoning_tokens: int | None = None
+    """Of the output."""
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the model is asked: ``entries`` from old to new; the last is the message to be answered."""
+    """What the model is asked: ``entries`` from old to new; the last is the message to be answered.
+
+    ``told`` is called at most once, when the stream ends, however it does. It must not raise.
+    """
 
     system: str
     entries: tuple[Entry, ...]
+    told: Callable[[Answered], None] | None = None
 
 
 class ProviderError(Exception):

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -17,7 +18,7 @@ from aiohttp import web
 
 from conversation.providers.faults import LONGEST_RETRY_AFTER
 from conversation.providers.openai import OpenAIProvider
-from conversation.providers.port import Entry, Prompt, Provider, ProviderError
+from conversation.providers.port import Answered, Entry, Prompt, Provider, ProviderError
 from conversation.providers.sse import LIMIT
 from conversation.turn import Reason
 
@@ -555,3 +556,43 @@ async def test_close_leaves_the_session_to_its_owner(provider: Provider, http: a
     await provider.close()
 
     assert not http.closed
+
+
+async def told(provider: Provider) -> tuple[list[str], list[Answered]]:
+    heard: list[Answered] = []
+    pieces = [piece async for piece in provider.stream(replace(PROMPT, told=heard.append))]
+    return pieces, heard
+
+
+async def test_who_asks_is_told_what_the_server_says_of_its_answer(
+    server: ModelServer, provider: Provider
+) -> None:
+    counted = {
+        "prompt_tokens": 12,
+        "completion_tokens": 5,
+        "prompt_tokens_details": {"cached_tokens": 8},
+        "completion_tokens_details": {"reasoning_tokens": 2},
+    }
+    server.respond = says(
+        event(model="m-1-2026", choices=[{"delta": {"content": "hello"}}]),
+        finish("length"),
+        event(model="m-1-2026", choices=[], usage=counted),
+        DONE,
+    )
+    assert await told(provider) == (["hello"], [Answered("c", "m-1-2026", "length", 12, 5, 8, 2)])
+
+
+@pytest.mark.parametrize("usage", ["much", {"prompt_tokens": "many"}, None, {"prompt_tokens": None}])
+async def test_an_account_that_cannot_be_read_is_no_fault_of_the_answer(
+    server: ModelServer, provider: Provider, usage: object
+) -> None:
+    server.respond = says(text("hello"), event(choices=[], usage=usage), finish(), DONE)
+    assert await told(provider) == (["hello"], [Answered("c", "", "stop")])
+
+
+async def test_of_an_answer_that_breaks_off_is_told_once_too(server: ModelServer, provider: Provider) -> None:
+    server.respond = says(text("hel"))
+    heard: list[Answered] = []
+    with pytest.raises(ProviderError):
+        _ = [piece async for piece in provider.stream(replace(PROMPT, told=heard.append))]
+    assert heard == [Answered("c")]
