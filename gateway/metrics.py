@@ -9,7 +9,7 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -98,6 +98,12 @@ class Metrics:
             ["bot"],
             registry=registry,
         )
+        self._oldest = Gauge(
+            "turnkeeper_queue_oldest_age_seconds",
+            "For how long the turn of a bot has waited that is next as soon as there is room; 0 if none is.",
+            ["bot"],
+            registry=registry,
+        )
         self._store_up = Gauge(
             "turnkeeper_store_up", "1 if the store answered this scrape, else 0.", registry=registry
         )
@@ -150,19 +156,21 @@ class Metrics:
             await asyncio.sleep(PROBE_EVERY)
             self._lag.observe(max(0.0, loop.time() - due))
 
-    async def exposed(self, running: int, bots: Iterable[str], conversations: Conversations) -> bytes:
+    async def exposed(self, running: int, bots: Collection[str], conversations: Conversations) -> bytes:
         """All of it in the text format. What waits is left out where the store cannot tell."""
         self._in_flight.set(running)
         self._depth.clear()
+        self._oldest.clear()
         try:
             async with asyncio.timeout(PATIENCE):
-                waiting = {bot: (await conversations.load(bot)).waiting for bot in bots}
+                queues = await conversations.queues(bots)
         except (StoreUnavailableError, TimeoutError):
             self._store_up.set(0)
         else:
             self._store_up.set(1)
-            for bot, turns in waiting.items():
-                self._depth.labels(bot).set(turns)
+            for bot, queue in queues.items():
+                self._depth.labels(bot).set(queue.waiting)
+                self._oldest.labels(bot).set(max(0.0, queue.oldest_age))
         return generate_latest(self._registry)
 
 

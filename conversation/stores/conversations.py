@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -37,6 +38,17 @@ class Load:
     waiting: int
 
 
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Of a bot: how many turns wait, whatever for, and for how many seconds since its admission that one has which is
+    next as soon as there is room: the head of the longest ready conversation whose person is below the limit. 0 if
+    there is none, however many wait behind their own conversation or for a back-off to end.
+    """
+
+    waiting: int = 0
+    oldest_age: float = 0.0
+
+
 class Conversations(Protocol):
     async def page(
         self, bot: str, *, before: tuple[float, str] | None = None, limit: int
@@ -56,3 +68,7 @@ class Conversations(Protocol):
         ...
 
     async def load(self, bot: str) -> Load: ...
+
+    async def queues(self, bots: Collection[str]) -> dict[str, Queue]:
+        """Of each of these bots. Costs no more than what waits, however much is kept, and of that it reads little."""
+        ...

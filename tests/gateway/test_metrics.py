@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from gateway.metrics import Metrics, Observers
 from gateway.settings import load
 from gateway.wiring import build
 from tests import virtual_time
-from tests.conversation.made_up import message
+from tests.conversation.made_up import ManualClock, message
+from tests.conversation.stores.talk import wait
 from tests.gateway.test_webhooks import CONFIGURATION, slack, slack_message
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -123,13 +124,26 @@ async def test_what_waits_is_unknown_and_not_old_while_the_store_is_away(
     assert of(samples, "turnkeeper_store_up") == 1
     assert of(samples, "turnkeeper_queue_depth", bot="helpdesk") == 0
 
-    async def away(_: str) -> None:
+    async def away(_: Collection[str]) -> None:
         raise StoreUnavailableError("gone")
 
-    monkeypatch.setattr(store.conversations, "load", away)
+    monkeypatch.setattr(store.conversations, "queues", away)
     samples = await exposed(metrics, store)
     assert of(samples, "turnkeeper_store_up") == 0
     assert of(samples, "turnkeeper_queue_depth", bot="helpdesk") is None
+    assert of(samples, "turnkeeper_queue_oldest_age_seconds", bot="helpdesk") is None
+
+
+async def test_what_is_next_is_as_old_as_it_has_waited() -> None:
+    clock = ManualClock()
+    metrics, store = Metrics(), MemoryStore(clock)
+    session = await store.turns.open_session()
+    await wait(store, session, message("one"))
+    clock.advance(7.0)
+    await wait(store, session, message("two"))
+    samples = await exposed(metrics, store)
+    assert of(samples, "turnkeeper_queue_depth", bot="helpdesk") == 2
+    assert of(samples, "turnkeeper_queue_oldest_age_seconds", bot="helpdesk") == 7.0
 
 
 def test_the_loop_is_measured_twice_a_second() -> None:

@@ -28,7 +28,7 @@ class MemoryStore:
         self.audit = MemoryAudit(clock)
         self.turns = ReferenceTurns(clock, retention, self.transcripts, self.events, self.audit)
         self.records = MemoryRecords()
-        self.conversations = MemoryConversations(self.turns.conversations, clock)
+        self.conversations = MemoryConversations(self.turns.conversations, self.turns.line, clock)
         self.privacy = MemoryPrivacy(self.turns, self.transcripts)
 
     async def open(self) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import islice
 
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
-from conversation.stores.conversations import LISTED_FOR, ConversationState, Load, State
-from conversation.stores.memory.line import Conversation
+from conversation.stores.conversations import LISTED_FOR, ConversationState, Load, Queue, State
+from conversation.stores.memory.line import Conversation, Line
 from conversation.turn import Turn
 
 
 class MemoryConversations:
-    def __init__(self, conversations: Mapping[ConversationKey, Conversation], clock: Clock) -> None:
+    def __init__(
+        self, conversations: Mapping[ConversationKey, Conversation], line: Line, clock: Clock
+    ) -> None:
         self._conversations = conversations
+        self._line = line
         self._clock = clock
 
     async def page(
@@ -42,6 +45,13 @@ class MemoryConversations:
         of_bot = [one for key, one in self._conversations.items() if key.bot == bot]
         running = sum(one.owner is not None for one in of_bot)
         return Load(running, sum(len(one.queue) for one in of_bot) - running)
+
+    async def queues(self, bots: Collection[str]) -> dict[str, Queue]:
+        return {bot: Queue((await self.load(bot)).waiting, self._oldest_age(bot)) for bot in bots}
+
+    def _oldest_age(self, bot: str) -> float:
+        key = self._line.longest_ready(bot)
+        return 0.0 if key is None else self._clock.now() - self._conversations[key].queue[0].admitted_at
 
     def _is_listed(self, one: Conversation) -> bool:
         return one.active_at > self._clock.now() - LISTED_FOR

@@ -57,6 +57,13 @@ class Line:
         ]
         return min(in_line, key=lambda one: one[:2])[2] if in_line else None
 
+    def longest_ready(self, bot: str) -> ConversationKey | None:
+        """Of a bot, whatever its own limit: the one whose person is below theirs."""
+        of_bot = [
+            (number, key) for key, number in self.ready.items() if key.bot == bot and self._person_may(key)
+        ]
+        return min(of_bot, key=lambda one: one[0])[1] if of_bot else None
+
     def leave(self, key: ConversationKey) -> None:
         """The conversation is claimed."""
         del self.ready[key]
@@ -64,17 +71,19 @@ class Line:
 
     def may_go(self, key: ConversationKey) -> bool:
         """Whether the limits allow its head turn to run."""
-        limits = self._bots[key.bot].limits
-        person = self._conversations[key].queue[0].message.person
-        running = [turn.message.person for turn in self.running(key.bot)]
-        return (not limits.replies or len(running) < limits.replies) and (
-            not limits.per_person or running.count(person) < limits.per_person
-        )
+        limit = self._bots[key.bot].limits.replies
+        return (not limit or len(list(self.running(key.bot))) < limit) and self._person_may(key)
 
     def running(self, bot: str) -> Iterator[Turn]:
         for key, conversation in self._conversations.items():
             if key.bot == bot and conversation.owner is not None:
                 yield conversation.queue[0]
+
+    def _person_may(self, key: ConversationKey) -> bool:
+        limit = self._bots[key.bot].limits.per_person
+        person = self._conversations[key].queue[0].message.person
+        running = [turn.message.person for turn in self.running(key.bot)]
+        return not limit or running.count(person) < limit
 
     def _served(self, bot: str) -> int:
         return max(self._bots[bot].served, max(one.served for one in self._bots.values()) - 1)

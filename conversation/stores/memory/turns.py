@@ -46,7 +46,7 @@ class ReferenceTurns:
         self._audit = audit
         self.conversations: dict[ConversationKey, Conversation] = {}
         self.dead: list[DeadLetter] = []
-        self._line = Line(self.conversations)
+        self.line = self._line = Line(self.conversations)
         self._stopping = Stopping(self.conversations, events)
         self._repairs = KeptForRepair(clock)
         self._sessions = Sessions(clock)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection
+
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
-from conversation.stores.conversations import ConversationState, Load
+from conversation.stores.conversations import ConversationState, Load, Queue
 from conversation.stores.redis import rows
 from conversation.stores.redis.batching import Batching
 from conversation.stores.redis.house import House
@@ -51,6 +54,14 @@ class RedisConversations:
         counts = await self._batching.run(tag, "HMGET", f"{tag}:bot:{bot}", "running", "turns")
         running, turns = (int(count or 0) for count in counts)
         return Load(running, turns - running)
+
+    async def queues(self, bots: Collection[str]) -> dict[str, Queue]:
+        measured = await asyncio.gather(
+            *(self._batching.call("measure_queue", self._tag(bot), self._now(), bot) for bot in bots)
+        )
+        return {
+            bot: Queue(waiting, float(age or 0.0)) for bot, (waiting, age) in zip(bots, measured, strict=True)
+        }
 
     def _tag(self, bot: str) -> str:
         return self._partitions.tag(self._partitions.of(bot))

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections.abc import Collection
 
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
-from conversation.stores.conversations import LISTED_FOR, ConversationState, Load, State
+from conversation.stores.conversations import LISTED_FOR, ConversationState, Load, Queue, State
 from conversation.stores.sqlite import line, rows
 from conversation.stores.sqlite.writer import Writer
 from conversation.turn import Turn
 
+# Each by an index of those that are running, ready or backing off, which no conversation is twice.
+_WAITING = """
+SELECT name, sum(waiting) FROM (
+    SELECT bot, queued - 1 AS waiting FROM conversation WHERE owner IS NOT NULL
+    UNION ALL SELECT bot, queued FROM conversation WHERE ready_order IS NOT NULL
+    UNION ALL SELECT bot, queued FROM conversation WHERE due_at IS NOT NULL
+) JOIN bot ON bot.id = bot GROUP BY name"""
 _STATE = "SELECT key, queued, owner, due_at, active_at, agent FROM conversation"
 
 
@@ -64,6 +72,16 @@ class SqliteConversations:
             ).fetchone()
             running = line.running_of(db, row[0])
             return Load(running, turns - running)
+
+        return await self._writer.run(step)
+
+    async def queues(self, bots: Collection[str]) -> dict[str, Queue]:
+        now = self._clock.now()
+
+        def step(db: sqlite3.Connection) -> dict[str, Queue]:
+            waiting = dict(db.execute(_WAITING).fetchall())
+            since = {bot: line.waits_since(db, bot) for bot in bots if waiting.get(bot)}
+            return {bot: Queue(waiting.get(bot, 0), now - (since.get(bot) or now)) for bot in bots}
 
         return await self._writer.run(step)
 

@@ -61,6 +61,26 @@ def next_in_line(db: sqlite3.Connection) -> int | None:
     return None if best is None else best[2]
 
 
+def waits_since(db: sqlite3.Connection, name: str) -> float | None:
+    """When the head turn was admitted of the longest ready conversation whose person is below the limit. It parks
+    nobody, as who looks changes nothing.
+    """
+    full: dict[str, bool] = {}
+    for conversation, person, per_person in db.execute(
+        "SELECT conversation.id, person, per_person FROM bot JOIN conversation ON bot = bot.id"
+        " WHERE name = ? AND parked = 0 AND ready_order IS NOT NULL ORDER BY ready_order",
+        (name,),
+    ):
+        if person not in full:
+            full[person] = not _person_may(db, person, per_person)
+        if not full[person]:
+            (admitted_at,) = db.execute(
+                "SELECT admitted_at FROM turn WHERE conversation = ? ORDER BY seq LIMIT 1", (conversation,)
+            ).fetchone()
+            return float(admitted_at)
+    return None
+
+
 def leave(db: sqlite3.Connection, conversation: int) -> None:
     """The conversation is claimed: it is ready no more."""
     (of_bot,) = db.execute(

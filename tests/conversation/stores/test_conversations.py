@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conversation.busy import Limits, WhenBusy
-from conversation.stores.conversations import LISTED_FOR, ConversationState, Load
+from conversation.stores.conversations import LISTED_FOR, ConversationState, Load, Queue
 from conversation.stores.port import Store
 from conversation.turn import Delivery, Part, Reason
 from tests.conversation.made_up import ManualClock, answered, command, key, message
@@ -145,3 +145,54 @@ async def test_a_bots_load_counts_turns_that_run_and_turns_that_wait_whatever_fo
     following = await store.turns.complete(running, answered("ok"), keep_turns=9)
     assert following is not None
     assert await store.conversations.load("helpdesk") == Load(1, 2)
+
+
+async def test_what_waits_is_counted_and_the_age_told_of_that_which_is_next(
+    store: Store, session: str, clock: ManualClock
+) -> None:
+    async def queue(bot: str = "helpdesk") -> Queue:
+        return (await store.conversations.queues([bot, "nobody"]))[bot]
+
+    assert await queue() == Queue(0, 0.0)
+    running = await begin(store, session, message("one"))
+    clock.advance(1.0)
+    await wait(store, session, message("two"))
+    clock.advance(1.0)
+    assert await queue() == Queue(1, 0.0), "it waits for its own conversation, whatever else has room"
+    await wait(store, session, message("one", chat="C2"))
+    clock.advance(2.0)
+    await wait(store, session, message("one", chat="C3"))
+    assert await queue() == Queue(3, 2.0)
+    assert await queue("nobody") == Queue(0, 0.0)
+    following = await store.turns.complete(running, answered("ok"), keep_turns=9)
+    assert following is not None
+    assert following.key == key("C2")
+    assert await queue() == Queue(2, 0.0), "C3 was ready before C1 was again"
+    await store.turns.retry(following, 5.0)
+    (third,) = await store.turns.claim(session, 1)
+    await store.turns.complete(third, answered("ok"), keep_turns=9)
+    assert await queue() == Queue(1, 0.0), "what backs off waits, and is not late"
+    clock.advance(5.0)
+    await store.turns.tick(100)
+    assert await queue() == Queue(1, 7.0)
+
+
+async def test_who_waits_for_their_own_replies_makes_no_queue_old_but_a_bot_at_its_limit_does(
+    store: Store, session: str, clock: ManualClock
+) -> None:
+    limits = Limits(replies=2, per_person=1)
+
+    async def say(chat: str, user: str) -> None:
+        said = message("hi", chat=chat, user=user)
+        await store.turns.admit(said, session=session, may_claim=True, limits=limits)
+
+    await say("C1", "U1")
+    await say("C2", "U1")
+    clock.advance(3.0)
+    assert await store.conversations.queues(["helpdesk"]) == {"helpdesk": Queue(1, 0.0)}
+    assert await store.turns.claim(session, 9) == ()
+    assert await store.conversations.queues(["helpdesk"]) == {"helpdesk": Queue(1, 0.0)}
+    await say("C3", "U2")
+    await say("C4", "U3")
+    clock.advance(2.0)
+    assert await store.conversations.queues(["helpdesk"]) == {"helpdesk": Queue(2, 2.0)}

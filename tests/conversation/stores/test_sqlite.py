@@ -241,6 +241,7 @@ async def test_no_statement_reads_a_large_table_from_end_to_end(path: Path) -> N
         store.conversations.find(key()),
         store.conversations.queue(key(), 9),
         store.conversations.load("helpdesk"),
+        store.conversations.queues(["helpdesk"]),
         store.transcripts.said(key(), 9),
         store.events.of_turn(message("one").turn_id),
         store.events.of_conversation(key(), 9),

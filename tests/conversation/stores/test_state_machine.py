@@ -280,6 +280,11 @@ class Histories(RuleBasedStateMachine):
             before = model[-1].active_at, str(model[-1].key)
         loads = [self.runner.run(store.conversations.load(bot)) for store in (self.engine, self.model)]
         assert loads[0] == loads[1]
+        queues = [
+            self.runner.run(store.conversations.queues([HELPDESK, DESK]))
+            for store in (self.engine, self.model)
+        ]
+        assert queues[0] == queues[1]
 
     @rule(back=st.integers(0, 5))
     def look_at_a_turn(self, back: int) -> None:

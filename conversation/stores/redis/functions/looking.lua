@@ -46,7 +46,25 @@ local function count_waiting(keys, args)
   return count
 end
 
+-- args: time bot. Gives how many of its turns wait, and since when that one does which is next as soon as there is
+-- room ('': none), in seconds. It parks nobody, as who looks changes nothing.
+local function measure_queue(keys, args)
+  local tag, now, bot = keys[1], time(args[1]), args[2]
+  local is = redis.call('HMGET', tag .. ':bot:' .. bot, 'turns', 'running', 'per_person')
+  local waiting, from, some = tonumber(is[1] or '0') - tonumber(is[2] or '0'), 0, nil
+  repeat
+    some = redis.call('ZRANGE', tag .. ':ready:' .. bot, from, from + 99)
+    for _, key in ipairs(some) do
+      local _, admitted_at, _, person = facts(head(tag, key))
+      if person_may(tag, bot, person, is[3]) then return {waiting, exact(now - tonumber(admitted_at))} end
+    end
+    from = from + 100
+  until #some < 100
+  return {waiting, ''}
+end
+
 redis.register_function('@LIBRARY@_list_conversations', list_conversations)
+redis.register_function('@LIBRARY@_measure_queue', measure_queue)
 redis.register_function('@LIBRARY@_find_conversation', find_conversation)
 redis.register_function('@LIBRARY@_look_at_queue', look_at_queue)
 redis.register_function('@LIBRARY@_count_waiting', count_waiting)
