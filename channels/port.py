@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from conversation.controls import Button
 from conversation.keys import ConversationKey
 from conversation.messages import Address, InboundMessage, Locale, Sender
 from conversation.outbound import Outbound
@@ -109,7 +110,90 @@ class Upkeep:
     reason: str
 
 
-Received = Challenge | Ignored | Rejected | InboundMessage | StopReply | TakenBack | Upkeep
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A person changed a message. The new text is answered if the old one still waits; else the edit is left.
+
+    ``message`` is as a new one would be, with the identity of the old one and its ``edited_at``.
+    """
+
+    message: InboundMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A command, or a question about the bot, that was given by a control of the platform (a slash command, a menu)
+    instead of in a message: it stands in the conversation's line like a message.
+
+    ``taken`` is the body of the HTTP answer, where the platform shows it to the person or wants a form of its own.
+    """
+
+    message: InboundMessage
+    taken: bytes = NOTHING_TO_SAY
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A question about the bot that the body of the HTTP answer answers already."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A person pressed a button under a reply; a stop button is a StopReply instead.
+
+    ``request`` is equal for all deliveries of this click. ``place`` names the message with the button and, as sender,
+    who pressed it. ``locale`` is the language of what this person is told.
+    """
+
+    button: Button
+    request: str
+    by: Sender
+    at: float
+    place: Address
+    locale: Locale
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """A person opened the direct message with the bot, and has not said anything (yet).
+
+    ``to``: where a greeting goes, in the conversation ``key``.
+    """
+
+    key: ConversationKey
+    by: Sender
+    to: Address
+    locale: Locale
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """The platform took the bot's credentials away, or the bot was removed from ``tenant``.
+
+    ``what`` is one word in snake case, as the platform calls it: tokens_revoked, app_uninstalled …
+    """
+
+    what: str
+    tenant: str
+
+
+Received = (
+    Challenge
+    | Ignored
+    | Rejected
+    | InboundMessage
+    | Edited
+    | Ordered
+    | Told
+    | StopReply
+    | TakenBack
+    | Pressed
+    | Visited
+    | Revoked
+    | Upkeep
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +286,12 @@ class Channel(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+    def toast(self, text: str) -> bytes | None:
+        """The JSON that answers a pressed button so that the person sees this text; None where the platform shows no
+        answer: then it is whispered.
+        """
+        ...
 
     def address_of(self, key: ConversationKey, now: float) -> Address:
         """Where something goes that answers no message of a person, but belongs to this conversation, from ``now``

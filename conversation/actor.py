@@ -65,6 +65,7 @@ class Actor:
             _log.exception("turn broke", turn=claim.turn.id)
             await self._put_back(claim, None)
             return None
+        self._executor.completed(claim)
         self._close_the_books(claim, ended.final, started)
         return following
 

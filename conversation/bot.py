@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from conversation.busy import Limits, WhenBusy
+from conversation.courtesies import Greeting
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage, Sender
 from conversation.outbound import Outbound
@@ -55,7 +56,9 @@ class Gates:
             return Reason.BOT_DISABLED
         if message.origin == "api":
             return None
-        return None if self._admits(message.sender, message.key) else Reason.NOT_ALLOWED
+        if not self.admits(message.sender, message.key):
+            return Reason.NOT_ALLOWED
+        return Reason.UNSUPPORTED if message.declined and not message.text else None
 
     def refusal_to_stop(self, by: Sender, key: ConversationKey, asked_at: float, now: float) -> Reason | None:
         """Why a person may not end a reply of this conversation. What a bot that is switched off is still
@@ -63,9 +66,10 @@ class Gates:
         """
         if now - asked_at > self.max_age:
             return Reason.STALE
-        return None if self._admits(by, key) else Reason.NOT_ALLOWED
+        return None if self.admits(by, key) else Reason.NOT_ALLOWED
 
-    def _admits(self, person: Sender, key: ConversationKey) -> bool:
+    def admits(self, person: Sender, key: ConversationKey) -> bool:
+        """Whether this person may talk with the bot in this conversation."""
         outside = not self.external_users and person.tenant != key.tenant
         unlisted = self.users and person.id not in self.users
         elsewhere = self.chats and key.chat not in self.chats
@@ -74,7 +78,11 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """Without ``keep_texts`` nothing of what is said stays: the model is given no history."""
+    """Without ``keep_texts`` nothing of what is said stays: the model is given no history.
+
+    ``choices`` are the ids of the agents that people may choose with ``/agent``. ``feedback``: 👍 and 👎 stand under
+    its answers. ``greeting`` is for who opens it for the first time; None: nobody is greeted.
+    """
 
     id: str
     agent: Agent
@@ -83,3 +91,11 @@ class Bot:
     limits: Limits = field(default_factory=Limits)
     when_busy: WhenBusy = "queue"
     keep_texts: bool = True
+    choices: tuple[str, ...] = ()
+    feedback: bool = True
+    greeting: Greeting | None = None
+
+    @property
+    def selectable(self) -> tuple[str, ...]:
+        """The agents that ``/agent NAME`` takes: the bot's own and its choices; nothing where it has no choices."""
+        return tuple(dict.fromkeys((self.agent.id, *self.choices))) if self.choices else ()

@@ -160,6 +160,12 @@ class Directory:
         """The person took this message back: whether that changed anything. Raises StoreUnavailableError."""
         return self._tell(await self._turns.take_back(bot, turn_id))
 
+    async def edit(self, message: InboundMessage) -> bool:
+        """The person changed this message: whether it waits, and is answered as it is now. Raises
+        StoreUnavailableError.
+        """
+        return await self._turns.edit(message)
+
     async def drain(self, grace: float) -> None:
         """Stop claiming, let running replies end for ``grace`` seconds, then put the rest back at the head
         of their queues, to be continued by whoever runs next.

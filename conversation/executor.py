@@ -21,9 +21,13 @@ from typing import Literal
 import structlog
 
 from conversation import context
+from conversation.answers import told
 from conversation.bot import Agent, Bot
 from conversation.clock import Clock
+from conversation.controls import Controls
 from conversation.in_flight import InFlight
+from conversation.marks import Marks
+from conversation.offers import offered
 from conversation.outbound import (
     DeliveryDelayedError,
     DeliveryError,
@@ -33,6 +37,7 @@ from conversation.outbound import (
 from conversation.persistence import persistently
 from conversation.providers.port import Entry, Prompt, ProviderError
 from conversation.relay import Relay
+from conversation.retries import Retries
 from conversation.stop import Stop, StoppedError
 from conversation.stores.port import StoreError, TurnStore
 from conversation.stores.transcripts import Transcripts
@@ -87,7 +92,14 @@ class Executor:
         transcripts: Transcripts,
         clock: Clock,
         in_flight: InFlight | None = None,
+        retries: Retries | None = None,
+        marks: Marks | None = None,
     ) -> None:
+        """``retries`` keeps questions whose reply failed; without it no reply has a button for that. ``marks`` shows
+        people that their message is being answered.
+        """
+        self._retries = retries
+        self._marks = marks
         self._bots = bots
         self._agents = agents
         self._turns = turns
@@ -111,9 +123,13 @@ class Executor:
             await persistently(lambda: self._turns.checkpoint(claim, delivery))
 
         turn = claim.turn
-        if turn.message.command is not None:
+        if self._marks is not None and turn.refusal is None and turn.delivery.final is None:
+            self._marks.received(bot.outbound, turn.message)
+        if turn.message.command is not None and turn.message.origin == "api":
             return Ended(_obeyed(turn))
-        relay = Relay(bot.outbound, claim, checkpoint, self._clock)
+        relay = Relay(
+            bot.outbound, claim, checkpoint, self._clock, lambda final: self._offered(bot, turn, final)
+        )
         begun_at = self._clock.now()
         try:
             with self._in_flight.showing(
@@ -121,6 +137,7 @@ class Executor:
             ):
                 final = turn.delivery.final or await self._decide(bot, claim, relay, stop)
                 await relay.settle(final)
+            await self._keep_for_retry(bot, turn, relay, final)
         except DeliveryStoppedError:
             # The platform tells of the same wish: heard after this turn it would end the next one.
             await stop.told(within=STOP_HEARD_WITHIN)
@@ -136,6 +153,22 @@ class Executor:
         in_doubt = final.texts and (begun_before or relay.has_pending_edit)
         return Ended(final, bot.outbound.repair_after if in_doubt else None, bot.keep_texts)
 
+    def completed(self, claim: Claim) -> None:
+        """The claim's turn has its outcome in the store."""
+        bot = self._bots.get(claim.key.bot)
+        if self._marks is not None and bot is not None:
+            self._marks.ended(bot.outbound, claim.turn)
+
+    def _offered(self, bot: Bot, turn: Turn, final: Final) -> Controls | None:
+        shown = offered(bot, turn, final)
+        return None if shown is None or (shown.retry and self._retries is None) else shown
+
+    async def _keep_for_retry(self, bot: Bot, turn: Turn, relay: Relay, final: Final) -> None:
+        shown = offered(bot, turn, final)
+        if shown is not None and shown.retry and self._retries is not None:
+            retries = self._retries
+            await persistently(lambda: retries.keep(turn, relay.delivery, final))
+
     async def _give_up(self, turn: Turn, relay: Relay) -> Final:
         """The answer cannot be delivered. Perhaps a sentence can; if not, only the dead letter tells of it."""
         last_words = _notice(turn, relay, Outcome("dead", Reason.DELIVERY_FAILED))
@@ -149,7 +182,7 @@ class Executor:
 
     async def _decide(self, bot: Bot, claim: Claim, relay: Relay, stop: Stop) -> Final:
         turn, agent = claim.turn, self._agents.get(claim.agent, bot.agent)
-        unasked = _without_model(bot, turn, relay)
+        unasked = _without_model(bot, claim, relay)
         if unasked is not None:
             return unasked
         try:
@@ -235,12 +268,15 @@ async def _stream(agent: Agent, prompt: Prompt, relay: Relay) -> None:
         raise ProviderError(Reason.MODEL_TIMEOUT, f"the {waited_for} piece of text did not come") from None
 
 
-def _without_model(bot: Bot, turn: Turn, relay: Relay) -> Final | None:
+def _without_model(bot: Bot, claim: Claim, relay: Relay) -> Final | None:
     """The end of a turn for which the model is not asked."""
+    turn = claim.turn
     if turn.crashes >= CRASHES_BEFORE_DEAD:
         return _notice(turn, relay, Outcome("dead", Reason.EXECUTOR_CRASH))
     refusal = turn.refusal or bot.gates.refusal(turn.message)
     if refusal is None:
+        if turn.message.stands_alone:
+            return Final((told(bot, turn.message, claim.agent),), "", Outcome("obeyed"))
         return None
     if refusal in STOPPING:
         return _cut_short(turn, relay, refusal)
@@ -249,7 +285,9 @@ def _without_model(bot: Bot, turn: Turn, relay: Relay) -> Final | None:
 
 
 def _obeyed(turn: Turn) -> Final:
-    """A command is carried out by its completion. Nothing is shown of it, nor of one that was stopped in time."""
+    """A command of the API is carried out by its completion. Nothing is shown of it, nor of one that was stopped in
+    time.
+    """
     return Final((), "", Outcome("cancelled", turn.refusal) if turn.refusal else Outcome("obeyed"))
 
 
@@ -264,5 +302,5 @@ def _cut_short(turn: Turn, relay: Relay, reason: Reason) -> Final:
 def _notice(turn: Turn, relay: Relay, outcome: Outcome) -> Final:
     """The end of a turn without a complete answer: what is visible stays, and a sentence says why."""
     assert outcome.reason is not None
-    sentence = notice(outcome.reason, turn.message.locale, turn.reference)
+    sentence = notice(outcome.reason, turn.message.locale, turn.reference, turn.message.declined)
     return Final(relay.texts(sentence), "", outcome)

@@ -76,6 +76,9 @@ class InboundMessage:
     ``identity`` is equal for all deliveries and twins of one message and differs between messages of a bot.
     ``sent_at`` is the platform's own time of the message, in seconds since 1970. ``locale`` is the language of
     notices to this person. ``origin``: who may write was decided by the platform's events, or by the API's roles.
+    ``edited_at``: ``text`` is what it was changed to at that time, by the platform's clock; 0 if it was not.
+    ``asks``: the text is a question about the bot itself, which no model answers. ``declined`` names what else the
+    message holds and this bot cannot read, such as a voice message or the name of a file.
     """
 
     key: ConversationKey
@@ -87,6 +90,14 @@ class InboundMessage:
     locale: Locale
     origin: Literal["platform", "api"] = "platform"
     command: Command | None = None
+    edited_at: float = 0.0
+    asks: Literal["", "help", "agents"] = ""
+    declined: tuple[str, ...] = ()
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it shares its turn with no other message: it is not for the model."""
+        return self.command is not None or bool(self.asks)
 
     @property
     def turn_id(self) -> str:

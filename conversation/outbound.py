@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from conversation.controls import Controls
+from conversation.courtesies import Courtesies
 from conversation.messages import Address
 
 SEND_TIMEOUT = 10.0
@@ -76,11 +78,12 @@ class PartRequest:
 
 @dataclass(frozen=True, slots=True)
 class ShownPart:
-    """A part as it was left, with the text that it has to show."""
+    """A part as it was left, with the text and the controls that it has to show."""
 
     request: PartRequest
     ref: str
     text: str
+    controls: Controls | None = None
 
 
 class LivePart(Protocol):
@@ -97,8 +100,9 @@ class LivePart(Protocol):
         """
         ...
 
-    async def close(self, text: str) -> None:
-        """Show the final text, whatever the pace. Afterwards the message is no longer growing.
+    async def close(self, text: str, controls: Controls | None = None) -> None:
+        """Show the final text, whatever the pace, and ``controls`` under it in the same call. Afterwards the message
+        is no longer growing.
 
         May be repeated after DeliveryDelayedError. Raises DeliveryStoppedError and DeliveryRefusedError too.
         """
@@ -107,6 +111,11 @@ class LivePart(Protocol):
 
 class Outbound(Protocol):
     """Answers of one bot."""
+
+    @property
+    def courtesies(self) -> Courtesies | None:
+        """None where the platform has none of them."""
+        ...
 
     @property
     def streams(self) -> bool:

@@ -18,6 +18,7 @@ from functools import partial
 from typing import TypeVar
 
 from conversation.clock import Clock
+from conversation.controls import Controls
 from conversation.outbound import (
     LONGEST_WAIT,
     DeliveryDelayedError,
@@ -40,7 +41,16 @@ Checkpoint = Callable[[Delivery], Awaitable[None]]
 class Relay:
     """One attempt at showing one turn. ``feed`` and ``end`` are called while ``run`` runs; then ``settle``."""
 
-    def __init__(self, outbound: Outbound, claim: Claim, checkpoint: Checkpoint, clock: Clock) -> None:
+    def __init__(
+        self,
+        outbound: Outbound,
+        claim: Claim,
+        checkpoint: Checkpoint,
+        clock: Clock,
+        controls: Callable[[Final], Controls | None] = lambda _final: None,
+    ) -> None:
+        """``controls``: what stands under the last part of this end; the same for every attempt."""
+        self._controls = controls
         self._outbound = outbound
         self._claim = claim
         self._checkpoint = checkpoint
@@ -64,6 +74,11 @@ class Relay:
     def has_pending_edit(self) -> bool:
         """An edit got no answer: it may be made after the final text, and undo it."""
         return self._pending
+
+    @property
+    def delivery(self) -> Delivery:
+        """How far the answer has come, as it was last stored."""
+        return self._delivery
 
     @property
     def answer(self) -> str:
@@ -121,7 +136,8 @@ class Relay:
             part = self._live
             if part is None:
                 part = await self._insist(partial(self._take_hold, number, text))
-            await self._insist(partial(part.close, text))
+            is_last = number == len(final.texts) - 1
+            await self._insist(partial(part.close, text, self._controls(final) if is_last else None))
             self._live = None
         for surplus in [part for part in self._delivery.parts if part.number >= len(final.texts)]:
             await self._insist(partial(self._take_away, surplus))

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import structlog
 
 from conversation.bot import Bot
+from conversation.offers import offered
 from conversation.outbound import DeliveryError, DeliveryRefusedError, PartRequest, ShownPart, unsaved
 from conversation.stores.port import StoreUnavailableError, TurnStore
 from conversation.turn import Repair, part_id
@@ -64,11 +65,13 @@ class Repairs:
         bot, final = self._bots.get(turn.message.key.bot), turn.delivery.final
         if bot is None or final is None:
             return True
+        controls, last = offered(bot, turn, final), len(final.texts) - 1
         shown = [
             ShownPart(
                 PartRequest(turn.message.address, part_id(turn.id, part.number), turn.attempt, unsaved),
                 part.ref,
                 final.texts[part.number],
+                controls if part.number == last else None,
             )
             for part in turn.delivery.parts
             if part.ref and part.number < len(final.texts)

@@ -62,6 +62,21 @@ def without_message(record: bytes, turn_id: str) -> bytes:
     return b"\n".join(line for line in lines if line.partition(b" ")[0] != turn_id.encode())
 
 
+def with_edit(record: bytes, edited: InboundMessage) -> bytes | None:
+    """The record with one of its messages as it was changed; None if that is not there, or knows a later change."""
+    prefix = edited.turn_id.encode() + b" "
+    lines = record.split(b"\n")
+    for place, line in enumerate(lines):
+        if not line.startswith(prefix):
+            continue
+        (old,) = readable(line) or (edited,)
+        if old.edited_at >= edited.edited_at:
+            return None
+        lines[place] = write_messages((edited,))
+        return b"\n".join(lines)
+    return None
+
+
 def readable(record: bytes) -> tuple[InboundMessage, ...]:
     """The messages, or none if they are damaged or of a version that this one does not know."""
     try:

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     CANCELLED = "cancelled"
     TAKEN_BACK = "taken_back"
     SUPERSEDED = "superseded"
+    UNSUPPORTED = "unsupported"
 
 
 STOPPING = frozenset({Reason.CANCELLED, Reason.TAKEN_BACK, Reason.SUPERSEDED})

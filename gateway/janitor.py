@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from conversation import retries
 from conversation.clock import Clock
 from conversation.stores.port import StoreUnavailableError
 from conversation.stores.records import Record, RecordConflictError, Records
@@ -39,6 +40,7 @@ PERISHABLES = (
     Perishable("watch", 60.0),
     Perishable("live", 60.0),
     Perishable("status", 90 * DAY, "changed_at"),
+    Perishable(retries.KIND, retries.KEPT_FOR),
     Perishable("idempotency", DAY + 3600.0),
     Perishable("session", 60.0, "expires_at"),
 )

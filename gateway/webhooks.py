@@ -6,6 +6,7 @@ Invariant: 200 ``accepted`` is answered only after the message is durable in its
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import structlog
 from aiohttp import web
@@ -14,25 +15,34 @@ from channels.port import (
     NOTHING_TO_SAY,
     PROBE_TENANT,
     Challenge,
+    Edited,
     Ignored,
+    Ordered,
+    Pressed,
     Received,
     Rejected,
+    Revoked,
     StopReply,
     TakenBack,
+    Told,
     Upkeep,
+    Visited,
     WebhookRequest,
 )
 from conversation.bot import Bot
 from conversation.clock import Clock
 from conversation.directory import Directory
+from conversation.marks import Marks
 from conversation.messages import InboundMessage
 from conversation.notices import Notices
 from conversation.stores.port import StoreUnavailableError
 from conversation.turn import Reason
 from gateway.body import read_body
+from gateway.buttons import Buttons
 from gateway.hosting import HostedBot, Hosting
 from gateway.metrics import Metrics
 from gateway.status import StatusBook
+from gateway.welcomes import Welcomes
 
 ADMISSION = "X-Turnkeeper-Admission"
 
@@ -52,7 +62,13 @@ class Webhooks:
         clock: Clock,
         status: StatusBook,
         metrics: Metrics,
+        buttons: Buttons,
+        welcomes: Welcomes,
+        marks: Marks,
     ) -> None:
+        self._buttons = buttons
+        self._welcomes = welcomes
+        self._marks = marks
         self._metrics = metrics
         self._status = status
         self._hosting = hosting
@@ -75,7 +91,7 @@ class Webhooks:
         begun = time.perf_counter()
         received = hosted.channel.receive(request)
         try:
-            response = await self._do(hosted.bot, received)
+            response = await self._do(hosted, received)
         except StoreUnavailableError as error:
             _log.warning("webhook not taken", bot=hosted.bot.id, cause=str(error))
             response = web.Response(status=503, headers={"Retry-After": "5"}, text="try again")
@@ -94,12 +110,28 @@ class Webhooks:
         self._status.answered(bot.id, what, reason, seconds)
         self._metrics.answered(channel, bot.id, what, seconds)
 
-    async def _do(  # noqa: PLR0911 - one for each kind
-        self, bot: Bot, received: Received
+    async def _do(  # noqa: C901, PLR0911, PLR0912 - one for each kind
+        self, hosted: HostedBot, received: Received
     ) -> web.Response:
+        bot = hosted.bot
         match received:
             case InboundMessage():
                 return await self._admit(bot, received)
+            case Ordered(message, taken):
+                return await self._admit(bot, message, taken)
+            case Told(body):
+                return _answer("accepted", body)
+            case Edited(message):
+                replaced = await self._directory.edit(message)
+                return _answer("accepted" if replaced else "ignored; reason=edited")
+            case Pressed():
+                admission, said = await self._buttons.pressed(bot, hosted.channel, received)
+                return _answer(admission, NOTHING_TO_SAY if said is None else said)
+            case Visited():
+                return _answer(await self._welcomes.opened(bot, received))
+            case Revoked(what):
+                _log.warning("credentials revoked", bot=bot.id, cause=what)
+                return _answer("accepted")
             case StopReply():
                 return await self._stop(bot, received)
             case TakenBack(turn_id):
@@ -116,7 +148,8 @@ class Webhooks:
                 _log.warning("webhook rejected", bot=bot.id, status=status, cause=reason)
                 return web.Response(status=status, text=reason)
 
-    async def _admit(self, bot: Bot, message: InboundMessage) -> web.Response:
+    async def _admit(self, bot: Bot, message: InboundMessage, taken: bytes = NOTHING_TO_SAY) -> web.Response:
+        message = _choosable(bot, message)
         refusal = bot.gates.on_arrival(message, self._clock.now())
         admission = await self._directory.admit(
             message, limits=bot.limits, when_busy=bot.when_busy, refusal=refusal
@@ -125,11 +158,13 @@ class Webhooks:
             self._notices.send(bot.outbound, message, Reason.QUEUE_FULL)
         match admission.status:
             case "duplicate":
-                return _answer("duplicate")
+                return _answer("duplicate", taken)
             case "queue_full":
-                return _answer("refused; reason=queue_full")
+                return _answer("refused; reason=queue_full", taken)
             case "accepted":
-                return _answer(f"refused; reason={refusal}" if refusal else "accepted")
+                if refusal is None:
+                    self._marks.received(bot.outbound, message)
+                return _answer(f"refused; reason={refusal}" if refusal else "accepted", taken)
 
     async def _stop(self, bot: Bot, wish: StopReply) -> web.Response:
         refusal = bot.gates.refusal_to_stop(wish.by, wish.key, wish.asked_at, self._clock.now())
@@ -138,6 +173,14 @@ class Webhooks:
         if await self._directory.stop(wish.key, wish.request, wish.asked_at):
             return _answer("accepted", wish.done)
         return _answer(_NOTHING_TO_STOP, wish.nothing)
+
+
+def _choosable(bot: Bot, message: InboundMessage) -> InboundMessage:
+    """A wish for an agent that people of this bot may not choose is answered with those that they may."""
+    command = message.command
+    if command is None or command.kind != "bind" or command.agent in bot.selectable:
+        return message
+    return replace(message, command=None, text="/agent", asks="agents")
 
 
 def _answer(admission: str, body: bytes = NOTHING_TO_SAY) -> web.Response:

@@ -17,9 +17,11 @@ from conversation.clock import Clock, SystemClock
 from conversation.directory import Directory
 from conversation.executor import Executor
 from conversation.in_flight import InFlight
+from conversation.marks import Marks
 from conversation.messages import InboundMessage
 from conversation.notices import Notices
 from conversation.repairs import Repairs
+from conversation.retries import Retries
 from conversation.stores.port import Admission, Store
 from gateway import documents
 from gateway.admin.administration import Administration
@@ -43,6 +45,7 @@ from gateway.admin.turns import Turns
 from gateway.api import make_api
 from gateway.api.idempotency import Repetitions
 from gateway.app import make_admin_app, make_app
+from gateway.buttons import Buttons
 from gateway.canary import check_canary
 from gateway.concrete import Maker, connections, copy_of, make_manifest, make_store, plain, playground_of
 from gateway.console import make_console
@@ -56,6 +59,7 @@ from gateway.settings import Settings
 from gateway.status import StatusBook
 from gateway.transports import Transports
 from gateway.webhooks import Webhooks
+from gateway.welcomes import Welcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,10 @@ async def build(
         resources.push_async_callback(hosting.close)
         await hosting.start()
         in_flight = InFlight()
-        executor = Executor(hosting.bots, hosting.agents, store.turns, store.transcripts, clock, in_flight)
+        retries, marks, notices = Retries(store.records, clock), Marks(), Notices()
+        executor = Executor(
+            hosting.bots, hosting.agents, store.turns, store.transcripts, clock, in_flight, retries, marks
+        )
         status = StatusBook(
             store.records, clock, lambda: {one.bot.id: one.channel for one in hosting.routes.values()}
         )
@@ -133,7 +140,6 @@ async def build(
             observer=Observers(status, metrics),
         )
         directory = Directory(store, actor.run, clock, max_replies=settings.limits.max_replies)
-        notices = Notices()
         repetitions = Repetitions(store.records, clock)
         replies = Replies(in_flight, store.records, clock, alone=store.exclusive)
         statuses = BotStatuses(hosting.routes, hosting.problems, status, store.conversations)
@@ -146,8 +152,19 @@ async def build(
             "scopes": statuses.run,
             "janitor": Janitor(store.records, clock).run,
             "metrics": metrics.run,
+            "marks": marks.run,
         }
-        webhooks = Webhooks(hosting, directory, notices, clock, status, metrics)
+        webhooks = Webhooks(
+            hosting,
+            directory,
+            notices,
+            clock,
+            status,
+            metrics,
+            Buttons(store, directory, retries, notices, clock),
+            Welcomes(store, notices),
+            marks,
+        )
         transports = Transports(hosting, webhooks, directory)
         beside["transports"] = transports.run
         exposed = metrics_route(metrics, directory, hosting.routes, store.conversations)

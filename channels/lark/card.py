@@ -17,6 +17,7 @@ from weakref import WeakSet
 
 from channels.lark.api import STREAM_CLOSED, LarkApi, LarkRefusedError
 from channels.lark.render import render, summary
+from conversation.controls import Controls
 
 BLOCK = 100_000
 """Sequence numbers of one attempt; an int32 holds 21,474 attempts."""
@@ -83,7 +84,7 @@ class CardPart:
     async def show(self, text: str) -> None:
         await self._show(render(text), urgent=False)
 
-    async def close(self, text: str) -> None:
+    async def close(self, text: str, controls: Controls | None = None) -> None:  # noqa: ARG002 - none are drawn
         final = render(text)
         try:
             await self._show(final, urgent=True)

@@ -147,6 +147,10 @@ class LarkChannel:
             await asyncio.wait((self._learning,))
         await self._api.close()
 
+    def toast(self, text: str) -> bytes:
+        """Docs: "卡片回传交互回调"."""
+        return orjson.dumps({"toast": {"type": "info", "content": text}})
+
     def address_of(self, key: ConversationKey, now: float) -> Address:  # noqa: ARG002 -- the port's signature
         """A conversation that is named by its first message is answered under that. The platform takes no new message
         into a thread but as an answer to one of its messages: where none is known, it stands in the chat.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from channels.commands import stop_or_message
+from channels.commands import command_or_message
 from channels.lark.events import (
     EventMessage,
     Header,
@@ -98,7 +98,7 @@ def normalise(  # noqa: PLR0911 -- one for each reason
         sent_at=sent_at,
         locale=policy.language_of(text),
     )
-    return stop_or_message(received)
+    return command_or_message(received)
 
 
 def taken_back(event: MessageRecalled, *, bot: str) -> TakenBack:

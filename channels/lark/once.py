@@ -12,6 +12,7 @@ from typing import Literal
 from channels.lark.api import CARD_UNUSABLE, NOT_EDITABLE, LarkApi, LarkPendingError, LarkRefusedError
 from channels.lark.ref import Ref
 from channels.lark.render import plain
+from conversation.controls import Controls
 from conversation.outbound import DeliveryDelayedError, PartRequest
 
 Kind = Literal["text", "post"]
@@ -45,7 +46,7 @@ class OncePart:
     async def show(self, text: str) -> None:
         """Nothing is seen before the end."""
 
-    async def close(self, text: str) -> None:
+    async def close(self, text: str, controls: Controls | None = None) -> None:  # noqa: ARG002 - none are drawn
         if self._message:
             await self._correct(text)
             return

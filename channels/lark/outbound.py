@@ -21,6 +21,7 @@ from channels.lark.card import BLOCK, PLACEHOLDER, Card, CardPart, card_json
 from channels.lark.once import Kind, OncePart
 from channels.lark.ref import Ref
 from channels.lark.render import cut, render
+from conversation.courtesies import Courtesies
 from conversation.outbound import DeliveryDelayedError, LivePart, PartRequest, ShownPart
 
 CARDS_REMEMBERED = 5000
@@ -35,6 +36,10 @@ class LarkOutbound:
         self._stream = stream
         self._live: WeakSet[CardPart] = WeakSet()
         self._cards: OrderedDict[str, Card] = OrderedDict()
+
+    @property
+    def courtesies(self) -> Courtesies | None:
+        return None
 
     @property
     def streams(self) -> bool:

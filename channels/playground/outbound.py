@@ -18,6 +18,7 @@ from channels.markdown import cut
 from channels.playground.part import KIND, Part, part_record, read_part, stored_part
 from conversation import lease
 from conversation.clock import Clock
+from conversation.controls import Controls
 from conversation.outbound import (
     SEND_TIMEOUT,
     DeliveryDelayedError,
@@ -50,6 +51,10 @@ class PlaygroundOutbound:
         self._bot = bot
         self._records = records
         self._clock = clock
+
+    @property
+    def courtesies(self) -> None:
+        return
 
     @property
     def streams(self) -> Literal[True]:
@@ -191,7 +196,7 @@ class _PlaygroundPart:
         if text != self._shown:
             await self._write(text, growing=True)
 
-    async def close(self, text: str) -> None:
+    async def close(self, text: str, controls: Controls | None = None) -> None:  # noqa: ARG002 - none are drawn
         await self._write(text, growing=False)
 
     async def _write(self, text: str, *, growing: bool) -> None:

@@ -123,6 +123,10 @@ class SlackChannel:
     async def close(self) -> None:
         """Nothing is left running, and the HTTP session is its owner's."""
 
+    def toast(self, text: str) -> None:  # noqa: ARG002 - the port's signature
+        """Slack shows no answer to a click."""
+        return
+
     def address_of(self, key: ConversationKey, now: float) -> Address:
         """As if it answered a message of a moment ago: from there on what was sent is looked for."""
         return Address(key.chat, f"{now - CLOCKS_APART:.6f}", key.thread, key.sender, key.tenant)

@@ -24,6 +24,17 @@ STREAM_OVER = frozenset({"message_not_in_streaming_state"})
 STREAM_OUTGROWN = frozenset({"msg_too_long", "invalid_chunks", "streaming_mode_mismatch"})
 """The stream takes no more of this text; an update of the whole message may."""
 
+BLOCKS_REFUSED = frozenset(
+    {
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "msg_blocks_too_long",
+        "msg_blocks_too_many",
+        "invalid_arguments",
+    }
+)
+"""Slack does not take the message with its blocks; without them it may."""
+
 NOT_STREAMABLE = frozenset(
     {
         "unknown_method",
@@ -40,6 +51,24 @@ NOT_STREAMABLE = frozenset(
     }
 )
 """A stream cannot be opened here, which says nothing about a plain message."""
+
+NO_SUCH_MARK = frozenset(
+    {
+        "feature_disabled",
+        "not_authorized",
+        "not_agent_app",
+        "thread_ts_not_allowed",
+        "thread_ts_required",
+        "unknown_method",
+        "missing_scope",
+        "not_allowed_token_type",
+        "no_permission",
+        "method_not_supported_for_channel_type",
+        "too_many_reactions",
+        "no_item_specified",
+    }
+)
+"""The app cannot show in this way that a message was received; perhaps in another."""
 
 _STOPPED = "stopped_by_user"
 _RATE = frozenset({"ratelimited", "rate_limited"})

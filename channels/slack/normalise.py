@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from channels.commands import stop_or_message
+from channels.commands import command_or_message
 from channels.port import ChannelPolicy, Ignored, StopReply, TakenBack
 from channels.slack.controls import stop_pressed
 from channels.slack.events import Envelope, MessageEvent, OlderMessage, SessionStopped
@@ -55,7 +55,7 @@ def _from_message(
     if not text:
         return Ignored("empty")
     message = _message(event, event.user, text, tenant=tenant, bot=bot, policy=policy)
-    return stop_or_message(message)
+    return command_or_message(message)
 
 
 def _taken_back(

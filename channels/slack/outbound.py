@@ -15,6 +15,7 @@ from channels.leased import Budget
 from channels.markdown import cut
 from channels.port import ChannelPolicy
 from channels.slack import errors
+from channels.slack.courtesies import SlackCourtesies
 from channels.slack.find import find_part, look_through
 from channels.slack.limits import Limits, Slot
 from channels.slack.post import Message, PostedPart, Ref, leave_processing, metadata, stop_stream
@@ -37,7 +38,12 @@ class SlackOutbound:
         self._grows = policy.stream
         self._threads = policy.conversation_per in {"auto", "thread"}
         self._limits = Limits(budget)
+        self._courtesies = SlackCourtesies(api, self._limits)
         self._unstreamable_until: dict[str, float] = {}
+
+    @property
+    def courtesies(self) -> SlackCourtesies:
+        return self._courtesies
 
     @property
     def streams(self) -> bool:
@@ -103,7 +109,7 @@ class SlackOutbound:
         for part in parts:
             message = _message(part.request, _ts(part.ref))
             try:
-                await PostedPart(self._api, self._limits, message, None).show(part.text)
+                await PostedPart(self._api, self._limits, message, None).show(part.text, part.controls)
             except errors.SlackRefusedError as refused:
                 if refused.code != "message_not_found":  # else somebody deleted it
                     raise

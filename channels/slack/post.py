@@ -14,9 +14,11 @@ from typing import Literal
 from pydantic import BaseModel
 
 from channels.slack import errors
+from channels.slack.blocks import content, control_blocks
 from channels.slack.limits import Limits, Slot
 from channels.slack.render import render
 from channels.slack.web_api import Call, Done, WebApi
+from conversation.controls import Controls
 from conversation.outbound import DeliveryError
 
 SHORTEST_UPDATE = 3.0
@@ -47,9 +49,15 @@ def metadata(part: str) -> dict[str, object]:
 
 
 async def stop_stream(
-    api: WebApi, limits: Limits, message: Message, *, slot: Slot | None = None, rest: str = ""
+    api: WebApi,
+    limits: Limits,
+    message: Message,
+    *,
+    slot: Slot | None = None,
+    rest: str = "",
+    controls: Controls | None = None,
 ) -> bool:
-    """Append ``rest``, label the message with its part's id and end the stream.
+    """Append ``rest`` and ``controls``, label the message with its part's id and end the stream.
 
     False if the stream was over already: then nothing was changed. Raises DeliveryUnknownError where ``rest``
     may have been appended, else DeliveryDelayedError, DeliveryStoppedError or DeliveryRefusedError.
@@ -62,6 +70,8 @@ async def stop_stream(
     }
     if rest:
         arguments["chunks"] = [{"type": "markdown_text", "text": rest}]
+    if below := control_blocks(controls):
+        arguments["blocks"] = below
     try:
         await api.write(Call("chat.stopStream", limits.stop_stream, sending=bool(rest)), arguments, Done)
     except errors.SlackRefusedError as refused:
@@ -107,38 +117,48 @@ class PostedPart:
             await self._limits.update.take(urgent=False)
             self._permit = True
 
-    async def show(self, text: str) -> None:
-        await self._update(render(text), urgent=False)
+    async def show(self, text: str, controls: Controls | None = None) -> None:
+        await self._update(render(text), controls, urgent=False)
 
-    async def close(self, text: str) -> None:
-        await self._update(render(text), urgent=True)
+    async def close(self, text: str, controls: Controls | None = None) -> None:
+        await self._update(render(text), controls, urgent=True)
         self._limits.updated_parts.discard(self)
 
-    async def _update(self, rendered: str, *, urgent: bool) -> None:
-        if rendered == self._shown:
+    async def _update(self, rendered: str, controls: Controls | None, *, urgent: bool) -> None:
+        if rendered == self._shown and controls is None:
             return
         if not self._permit:
             await self._limits.update.take(urgent=urgent)
         self._permit = False
         self._shown = None  # until the answer is here, as the call may be cancelled
         try:
-            await self._replace(rendered)
+            await self._replace(rendered, controls)
         except errors.SlackRefusedError as refused:
             if refused.code != "streaming_state_conflict":
                 raise
             await stop_stream(self._api, self._limits, self._message)
             await self._limits.update.take(urgent=True)
-            await self._replace(rendered)
+            await self._replace(rendered, controls)
         self._shown = rendered
         self._shown_at = asyncio.get_running_loop().time()
 
-    async def _replace(self, rendered: str) -> None:
+    async def _replace(self, rendered: str, controls: Controls | None) -> None:
+        """Rather without buttons than not at all."""
+        try:
+            await self._replace_all(rendered, controls)
+        except errors.SlackRefusedError as refused:
+            if controls is None or refused.code not in errors.BLOCKS_REFUSED:
+                raise
+            await self._limits.update.take(urgent=True)
+            await self._replace_all(rendered, None)
+
+    async def _replace_all(self, rendered: str, controls: Controls | None) -> None:
         await self._api.write(
             Call("chat.update", self._limits.update),
             {
                 "channel": self._message.chat,
                 "ts": self._message.ts,
-                "markdown_text": rendered,
+                **content(rendered, controls),
                 "metadata": metadata(self._message.part),
             },
             Done,

@@ -18,6 +18,7 @@ from channels.slack.limits import Limits, Slot
 from channels.slack.post import Message, PostedPart, Ref, leave_processing, stop_stream
 from channels.slack.render import render, settled
 from channels.slack.web_api import Call, Done, WebApi
+from conversation.controls import Controls
 from conversation.outbound import (
     DeliveryDelayedError,
     DeliveryError,
@@ -70,15 +71,16 @@ class StreamedPart:
             return  # what follows takes its turn among the updates
         await self._post.show(text)
 
-    async def close(self, text: str) -> None:
+    async def close(self, text: str, controls: Controls | None = None) -> None:
         if self._post is None:
             rendered = render(text)
             continues = self._sent is not None and rendered.startswith(self._sent)
-            if await self._stop(rendered[len(self._sent or "") :] if continues else "") and continues:
+            rest = rendered[len(self._sent or "") :] if continues else ""
+            if await self._stop(rest, controls) and continues:
                 self._slot.close()
                 return
             self._post = await self._posted()
-        await self._post.close(text)
+        await self._post.close(text, controls)
 
     def _appendable(self) -> bool:
         return self._sent is not None and asyncio.get_running_loop().time() < self._opened_at + LIFETIME
@@ -122,17 +124,19 @@ class StreamedPart:
         self._shown_at = asyncio.get_running_loop().time()
         return True
 
-    async def _stop(self, rest: str = "") -> bool:
-        """End the stream, if it has not ended; whether the message now ends with ``rest``."""
+    async def _stop(self, rest: str = "", controls: Controls | None = None) -> bool:
+        """End the stream, if it has not ended; whether the message now ends with ``rest`` and ``controls``."""
         if self._over:
             return False
         try:
-            stopped = await stop_stream(self._api, self._limits, self._message, slot=self._slot, rest=rest)
+            stopped = await stop_stream(
+                self._api, self._limits, self._message, slot=self._slot, rest=rest, controls=controls
+            )
         except DeliveryUnknownError as unknown:
             # If ``rest`` did arrive, the stream is over for the next call, which then mends the message.
             raise DeliveryDelayedError(str(unknown), errors.TRANSIENT_DELAY) from None
         except errors.SlackRefusedError as refused:
-            if rest and refused.code in errors.STREAM_OUTGROWN:
+            if (rest or controls) and refused.code in errors.STREAM_OUTGROWN | errors.BLOCKS_REFUSED:
                 await self._stop()
                 return False
             self._slot.close()

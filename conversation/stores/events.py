@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -16,19 +17,22 @@ EventKind = Literal[
     "message.merged",
     "message.refused",
     "message.taken_back",
+    "message.edited",
     "turn.claimed",
     "turn.taken_over",
     "turn.stopped",
     "turn.retried",
     "turn.released",
     "turn.completed",
+    "turn.feedback",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """``position`` rises with every event; ``detail`` is a reason or outcome in one word, the turn that
-    a message was merged into, or empty.
+    a message was merged into, what somebody thought of an answer (``good`` or ``bad``, and who, see ``opinion``), or
+    empty.
 
     Positions are for ``EventLog.after`` alone: an engine in partitions needs more than 64 bits, and leaves gaps.
     """
@@ -41,6 +45,14 @@ class Event:
     detail: str = ""
 
 
+def opinion(kind: Literal["good", "bad"], turn_id: str, person: str) -> str:
+    """The detail of a ``turn.feedback``. Of one turn and person (as InboundMessage.person) the last one counts; who
+    it was cannot be told from it, nor whether it is the same as with another turn.
+    """
+    rater = hashlib.blake2b(f"{turn_id}/{person}".encode(), digest_size=4).hexdigest()
+    return f"{kind}:{rater}"
+
+
 def from_their_first(events: Sequence[Event]) -> tuple[Event, ...]:
     """Without turns whose first event is forgotten: where they began is not known any more."""
     known = {event.turn_id for event in events if event.kind in _FIRST}
@@ -51,7 +63,13 @@ _FIRST: frozenset[EventKind] = frozenset({"message.admitted", "message.merged", 
 
 
 class EventLog(Protocol):
-    """Appended to by the turn store, inside its own steps."""
+    """Appended to by the turn store, inside its own steps, and by ``note``."""
+
+    async def note(
+        self, kind: Literal["turn.feedback"], key: ConversationKey, turn_id: str, detail: str
+    ) -> bool:
+        """Append what happened to a turn after its end; False if its conversation is not known any more."""
+        ...
 
     async def after(self, position: int, limit: int) -> tuple[Event, ...]:
         """Up to ``limit`` events behind ``position`` (0: from the start), oldest first.

@@ -166,6 +166,17 @@ class TurnStore(Protocol):
         """
         ...
 
+    async def edit(self, message: InboundMessage) -> bool:
+        """The person changed this message, of the last 24 hours: its words are replaced where its turn waits, whether
+        they were. A turn that has begun, was refused or is a command keeps what it has, and so does one that knows a
+        later ``edited_at``. A message that was never seen is not remembered.
+        """
+        ...
+
+    async def first_sight(self, bot: str, id: str) -> bool:
+        """Whether this was not asked in the last 24 hours, by any process. ``id`` names something that is no turn."""
+        ...
+
     async def claim(self, session: str, most: int) -> tuple[Claim, ...]:
         """Claim up to ``most`` ready conversations whose bot and person are below their limits. None for a draining
         session. Raises SessionLostError, also for an expired one: it must renew first.

@@ -6,6 +6,7 @@ A language is a module with a table; every table has every reason, which a test 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from conversation.messages import Locale
 from conversation.texts import en, zh
@@ -16,12 +17,27 @@ _IDEOGRAPH = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U00
 
 _TABLES = {"en": en.NOTICES, "zh": zh.NOTICES}
 _HINTS = {"en": en.HINTS, "zh": zh.HINTS}
+_KINDS = {"en": en.KINDS, "zh": zh.KINDS}
+_SEPARATORS = {"en": ", ", "zh": "、"}
+_MOST_NAMES, _LONGEST_NAME = 5, 80
 _REFERENCES = {"en": en.REFERENCE, "zh": zh.REFERENCE}
 
 
-def notice(reason: Reason, locale: Locale, reference: str) -> str:
-    """The sentence for a person, with the id by which an admin finds the turn."""
-    return f"{_TABLES[locale][reason]} {_REFERENCES[locale].format(reference=reference)}"
+def notice(reason: Reason, locale: Locale, reference: str, declined: Sequence[str] = ()) -> str:
+    """The sentence for a person, with the id by which an admin finds the turn.
+
+    ``declined`` as InboundMessage.declined, for Reason.UNSUPPORTED.
+    """
+    sentence = _TABLES[locale][reason]
+    if reason is Reason.UNSUPPORTED:
+        sentence = sentence.replace("{declined}", _listed(declined, locale) or "?")
+    return f"{sentence} {_REFERENCES[locale].format(reference=reference)}"
+
+
+def _listed(names: Sequence[str], locale: Locale) -> str:
+    """The first few names, each of which a kind of content may have in this language too."""
+    shown = [_KINDS[locale].get(name, name[:_LONGEST_NAME]) for name in names[:_MOST_NAMES]]
+    return _SEPARATORS[locale].join(shown) + (" …" if len(names) > _MOST_NAMES else "")
 
 
 def hint(which: Hint, locale: Locale) -> str:

@@ -24,6 +24,7 @@ NOTICES = {
     Reason.CANCELLED: "⏹ Stopped on request.",
     Reason.TAKEN_BACK: "⏹ Stopped: the message was taken back.",
     Reason.SUPERSEDED: "⏹ Stopped: a newer message took the place of this one.",
+    Reason.UNSUPPORTED: "⚠️ I cannot read this yet: {declined}. Please write it to me as text.",
 }
 
 HINTS = {
@@ -32,4 +33,39 @@ HINTS = {
         "There is no reply to stop here. In a thread, press the stop button, delete your message, or mention me"
         " with “/stop”."
     ),
+    Hint.FORGOTTEN: "🧹 Forgotten. What you write from now on begins afresh.",
+    Hint.HELP: (
+        "Write to me and I answer, one message after the other.\n\n"
+        "- `/new`: forget this conversation\n"
+        "- `/stop`: end the answer that is being written\n"
+        "- `/agent`: who answers here; `/agent NAME`: let another one answer\n"
+        "- `/help`: this list"
+    ),
+    Hint.AGENT_NOW: "**{agent}** answers here.",
+    Hint.AGENT_BOUND: "From now on **{agent}** answers here.",
+    Hint.AGENTS_TO_CHOOSE: "With `/agent NAME` you can choose: {agents}.",
+    Hint.ONLY_IN_A_CONVERSATION: (
+        "This belongs to one conversation: in its thread, mention me with “/new”, “/agent” or “/stop”."
+    ),
+    Hint.TRY_AGAIN: "Try again",
+    Hint.GOOD: "Good answer",
+    Hint.BAD: "Bad answer",
+    Hint.ASKED_AGAIN: "↻ Asked again.",
+    Hint.ASKED_ALREADY: "I have been asked again already.",
+    Hint.TOO_LATE_TO_ASK: "I do not know this question any more; please send it again.",
+    Hint.NOT_YOURS: "This answer is somebody else's; please ask me yourself.",
+    Hint.THANKS: "Thank you.",
+    Hint.WELCOME: "👋 Hello! Write to me and I answer. `/help` tells what else I understand.",
 }
+
+KINDS = {
+    "voice": "a voice message",
+    "image": "an image",
+    "video": "a video",
+    "file": "a file",
+    "sticker": "a sticker",
+    "location": "a location",
+    "contact": "a contact card",
+    "other": "this kind of message",
+}
+"""What a message may hold besides text, where it has no name of its own."""

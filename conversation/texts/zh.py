@@ -24,9 +24,43 @@ NOTICES = {
     Reason.CANCELLED: "⏹ 已按要求停止。",
     Reason.TAKEN_BACK: "⏹ 消息已撤回，回答已停止。",
     Reason.SUPERSEDED: "⏹ 已停止：更新的消息取代了这一条。",
+    Reason.UNSUPPORTED: "⚠️ 我还无法读取：{declined}。请用文字发给我。",
 }
 
 HINTS = {
     Hint.STOPPED: "⏹ 已停止。",
     Hint.NOTHING_TO_STOP: "这里没有可以停止的回复。在消息列中，请点击停止按钮、删除您的消息，或 @我 并发送“/stop”。",
+    Hint.FORGOTTEN: "🧹 已忘记之前的对话，接下来将重新开始。",
+    Hint.HELP: (
+        "给我发消息，我会逐条回复。\n\n"
+        "- `/new`：忘记此对话\n"
+        "- `/stop`：停止正在生成的回复\n"
+        "- `/agent`：查看由谁回复；`/agent 名称`：换一个来回复\n"
+        "- `/help`：显示此列表"
+    ),
+    Hint.AGENT_NOW: "此处由 **{agent}** 回复。",
+    Hint.AGENT_BOUND: "接下来由 **{agent}** 回复。",
+    Hint.AGENTS_TO_CHOOSE: "发送 `/agent 名称` 可选择：{agents}。",
+    Hint.ONLY_IN_A_CONVERSATION: "此命令针对某个对话：请在该消息列中 @我 并发送“/new”、“/agent”或“/stop”。",
+    Hint.TRY_AGAIN: "重试",
+    Hint.GOOD: "回答得好",
+    Hint.BAD: "回答得不好",
+    Hint.ASKED_AGAIN: "↻ 已重新提问。",
+    Hint.ASKED_ALREADY: "此问题已重新提问过。",
+    Hint.TOO_LATE_TO_ASK: "我已不记得这个问题，请重新发送。",
+    Hint.NOT_YOURS: "这是给其他人的回答，请直接向我提问。",
+    Hint.THANKS: "谢谢。",
+    Hint.WELCOME: "👋 您好！给我发消息，我会回复。发送 `/help` 可了解更多。",
 }
+
+KINDS = {
+    "voice": "语音消息",
+    "image": "图片",
+    "video": "视频",
+    "file": "文件",
+    "sticker": "表情包",
+    "location": "位置",
+    "contact": "名片",
+    "other": "此类消息",
+}
+"""What a message may hold besides text, where it has no name of its own."""

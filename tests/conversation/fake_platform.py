@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from conversation import lease
+from conversation.controls import Controls
+from conversation.courtesies import Courtesies
 from conversation.outbound import DeliveryError, LivePart, PartRequest, ShownPart
 from conversation.providers.port import Prompt, ProviderError
 
@@ -21,6 +23,7 @@ class Visible:
     text: str
     growing: bool = True
     writer: object = None
+    controls: Controls | None = None
     history: list[tuple[float, str]] = field(default_factory=list)
 
 
@@ -28,6 +31,7 @@ class FakePlatform:
     """Implements the outbound port. ``trouble`` may raise before, or after, a call takes effect."""
 
     streams = True
+    courtesies: Courtesies | None = None
 
     def __init__(self, *, opens_early: bool = False, limit: int = 1000, interval: float = 1.0) -> None:
         self.opens_early = opens_early
@@ -156,8 +160,9 @@ class _FakePart:
     async def show(self, text: str) -> None:
         await self._write("show", text)
 
-    async def close(self, text: str) -> None:
+    async def close(self, text: str, controls: Controls | None = None) -> None:
         await self._write("close", text)
+        self._visible.controls = controls
         self._visible.growing = False
 
     async def _write(self, call: str, text: str) -> None:

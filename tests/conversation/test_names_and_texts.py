@@ -84,6 +84,10 @@ def test_what_this_version_stores_stays_readable() -> None:
     assert (guest.address.bot_tenant, said.address.bot_tenant) == ("T1", "T1")
     bind = replace(command("bind", "other"), identity="api:1")
     assert stored_message.read((GOLDEN / "message.v1.command.json").read_bytes()) == bind
+    asks = replace(
+        message("/help"), identity="T1:C1:1.3", asks="help", edited_at=1_800_000_002.5, declined=("voice",)
+    )
+    assert stored_message.read((GOLDEN / "message.v1.asks.json").read_bytes()) == asks
     assert stored_message.read(stored_message.write(bind)) == bind
     assert stored_message.read(stored_message.write(said)) == said
     assert stored_delivery.read(stored_delivery.write(delivery)) == delivery

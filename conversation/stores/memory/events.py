@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
+from typing import Literal
 
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
@@ -26,6 +27,14 @@ class MemoryEvents:
             if not self.happened or self.happened[0].at > until:
                 break
             self.happened.popleft()
+
+    async def note(
+        self, kind: Literal["turn.feedback"], key: ConversationKey, turn_id: str, detail: str
+    ) -> bool:
+        if not any(event.key == key for event in self.happened):
+            return False
+        self.log(kind, key, turn_id, detail)
+        return True
 
     async def after(self, position: int, limit: int) -> tuple[Event, ...]:
         return tuple(islice((event for event in self.happened if event.position > position), limit))

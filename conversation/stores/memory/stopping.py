@@ -26,7 +26,7 @@ class Stopping:
             last is None
             or last.attempt
             or last.refusal
-            or last.message.command
+            or last.message.stands_alone
             or last.message.person != message.person
             or len(last.messages) >= most
         ):
@@ -38,7 +38,7 @@ class Stopping:
     def interrupt(self, key: ConversationKey) -> Stopped | None:
         """Stop the reply that has begun. What a command does is not worth stopping."""
         queue = self._conversations[key].queue
-        is_reply = queue and queue[0].attempt and not queue[0].message.command
+        is_reply = queue and queue[0].attempt and not queue[0].message.stands_alone
         return self.stop(key, 0, Reason.SUPERSEDED) if is_reply else None
 
     def stop_head(self, key: ConversationKey, asked_at: float) -> Stopped | None:
@@ -72,6 +72,18 @@ class Stopping:
         conversation.queue[place] = replace(turn, messages=others)
         self._events.log("message.taken_back", key, turn_id)
         return Stopped(key, conversation.epoch, "", Reason.TAKEN_BACK)
+
+    def edit(self, key: ConversationKey, place: int, message: InboundMessage) -> bool:
+        """The message of this id waits in the turn at this place of the queue, or is being answered."""
+        queue = self._conversations[key].queue
+        turn = queue[place]
+        (old,) = (one for one in turn.messages if one.turn_id == message.turn_id)
+        if turn.attempt or turn.refusal is not None or old.stands_alone or old.edited_at >= message.edited_at:
+            return False
+        messages = tuple(message if one is old else one for one in turn.messages)
+        queue[place] = replace(turn, messages=messages)
+        self._events.log("message.edited", key, message.turn_id)
+        return True
 
     def place_of(self, bot: str, turn_id: str) -> tuple[ConversationKey, int] | None:
         """Where the message of this id waits, or is answered."""

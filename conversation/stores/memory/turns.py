@@ -98,7 +98,7 @@ class ReferenceTurns:
             return Admission("duplicate")
         self._line.limit(message.key.bot, limits)
         conversation = self.conversations.setdefault(message.key, Conversation())
-        joins = when_busy != "queue" and refusal is None and message.command is None
+        joins = when_busy != "queue" and refusal is None and not message.stands_alone
         merged = joins and self._stopping.merge(message, limits.queued)
         if not merged and len(conversation.queue) > limits.queued:
             self._log("message.refused", message.key, message.turn_id, Reason.QUEUE_FULL)
@@ -128,6 +128,13 @@ class ReferenceTurns:
             self._seen.is_new(turn_id)
             return None
         return self._stopping.take_back(*found, turn_id)
+
+    async def edit(self, message: InboundMessage) -> bool:
+        found = self._stopping.place_of(message.key.bot, message.turn_id)
+        return found is not None and self._stopping.edit(*found, message)
+
+    async def first_sight(self, bot: str, id: str) -> bool:  # noqa: ARG002 - here is but one place
+        return self._seen.is_new(id)
 
     async def claim(self, session: str, most: int) -> tuple[Claim, ...]:
         if self._sessions.has_expired(session):

@@ -75,7 +75,7 @@ class RedisStore:
         self.warnings: tuple[str, ...] = ()
         self.turns = RedisTurns(self._batching, self._house, clock, retention)
         self.transcripts = RedisTranscripts(self._batching, self._house)
-        self.events = RedisEvents(self._batching, self._house)
+        self.events = RedisEvents(self._batching, self._house, clock)
         self.records = RedisRecords(self._batching, self._house)
         self.conversations = RedisConversations(self._batching, self._house, clock)
         self.audit = RedisAudit(self._batching, self._house, clock)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
-from typing import get_args
+from typing import Literal, get_args
 
+from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.stores.events import Event, EventKind, from_their_first
 from conversation.stores.redis.batching import Batching
@@ -27,9 +28,19 @@ class RedisEvents:
     is that partition's number. Of several partitions the events are merged by their time.
     """
 
-    def __init__(self, batching: Batching, house: House) -> None:
+    def __init__(self, batching: Batching, house: House, clock: Clock | None) -> None:
+        self._clock = clock
         self._batching = batching
         self._house = house
+
+    async def note(
+        self, kind: Literal["turn.feedback"], key: ConversationKey, turn_id: str, detail: str
+    ) -> bool:
+        tag = self._house.partitions.tag(await self._house.partition_for(key.bot))
+        now = repr(self._clock.now()) if self._clock else ""
+        return bool(
+            await self._batching.call("note", tag, now, kind, str(key), turn_id, detail, durable=True)
+        )
 
     async def after(self, position: int, limit: int) -> tuple[Event, ...]:
         await self._house.refresh()

@@ -129,7 +129,7 @@ class RedisTurns:
             message.person,
             limits.replies,
             limits.per_person,
-            "queue" if message.command else when_busy,
+            "queue" if message.stands_alone else when_busy,
             durable=True,
         )
         if may_claim and mine:
@@ -157,6 +157,19 @@ class RedisTurns:
     async def take_back(self, bot: str, turn_id: str) -> Stopped | None:
         partition = await self._house.partition_for(bot)
         return rows.stopped(await self._call("take_back", partition, turn_id, durable=True))
+
+    async def edit(self, message: InboundMessage) -> bool:
+        partition = await self._house.partition_for(message.key.bot)
+        record = stored_message.write(message)
+        return bool(
+            await self._call(
+                "edit", partition, message.turn_id, record, repr(message.edited_at), durable=True
+            )
+        )
+
+    async def first_sight(self, bot: str, id: str) -> bool:
+        partition = await self._house.partition_for(bot)
+        return bool(await self._call("first_sight", partition, id, durable=True))
 
     async def claim(self, session: str, most: int) -> tuple[Claim, ...]:
         mine = self._sessions.known(session)

@@ -39,7 +39,7 @@ class SqliteStore:
         self._writer = Writer(path, commit_every=commit_every)
         self.turns = SqliteTurns(self._writer, clock, retention)
         self.transcripts = SqliteTranscripts(self._writer)
-        self.events = SqliteEvents(self._writer)
+        self.events = SqliteEvents(self._writer, clock)
         self.records = SqliteRecords(self._writer)
         self.conversations = SqliteConversations(self._writer, clock)
         self.audit = SqliteAudit(self._writer, clock)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Literal
 
+from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.stores.events import Event, EventKind, from_their_first
 from conversation.stores.sqlite.writer import LARGEST_NUMBER, Writer
@@ -15,8 +17,9 @@ _EVENT = (
 
 
 class SqliteEvents:
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, clock: Clock) -> None:
         self._writer = writer
+        self._clock = clock
 
     async def after(self, position: int, limit: int) -> tuple[Event, ...]:
         return await self._read(
@@ -48,6 +51,17 @@ class SqliteEvents:
             limit,
         )
         return newest_first[::-1]
+
+    async def note(
+        self, kind: Literal["turn.feedback"], key: ConversationKey, turn_id: str, detail: str
+    ) -> bool:
+        def step(db: sqlite3.Connection) -> bool:
+            row = db.execute("SELECT id FROM conversation WHERE key = ?", (str(key),)).fetchone()
+            if row is not None:
+                log(db, self._clock.now(), kind, row[0], turn_id, detail)
+            return row is not None
+
+        return await self._writer.run(step)
 
     async def _read(self, query: str, *values: str | int) -> tuple[Event, ...]:
         def step(db: sqlite3.Connection) -> tuple[Event, ...]:

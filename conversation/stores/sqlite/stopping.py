@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from conversation.keys import ConversationKey
-from conversation.stored import has_final, readable, without_message
+from conversation.messages import InboundMessage
+from conversation.stored import has_final, readable, with_edit, without_message
 from conversation.stores.port import Stopped
 from conversation.stores.sqlite import events
 from conversation.turn import Reason
@@ -48,6 +49,25 @@ def take_back(db: sqlite3.Connection, turn_id: str, now: float) -> Stopped | Non
             return _stop(db, conversation, seq, Reason.TAKEN_BACK, now)
         return None if attempt else _drop_message(db, conversation, seq, turn_id, others, now)
     return None
+
+
+def edit(db: sqlite3.Connection, message: InboundMessage, now: float) -> bool:
+    """Replace one message, if its turn waits."""
+    seen = db.execute("SELECT conversation FROM seen WHERE turn = ?", (message.turn_id,)).fetchone()
+    if seen is None:
+        return False
+    for seq, record in db.execute(
+        "SELECT seq, message FROM turn WHERE conversation = ?"
+        " AND attempt = 0 AND refusal IS NULL AND NOT command ORDER BY seq",
+        seen,
+    ).fetchall():
+        edited = with_edit(record, message)
+        if edited is None:
+            continue
+        db.execute("UPDATE turn SET message = ? WHERE conversation = ? AND seq = ?", (edited, *seen, seq))
+        events.log(db, now, "message.edited", seen[0], message.turn_id)
+        return True
+    return False
 
 
 def _stop(db: sqlite3.Connection, conversation: int, seq: int, reason: Reason, now: float) -> Stopped | None:

@@ -118,7 +118,7 @@ class SqliteTurns:
             message.person,
             write_messages((message,)),
         )
-        is_command = message.command is not None
+        is_command = message.stands_alone
 
         def step(db: sqlite3.Connection) -> Admission:
             now = self._clock.now()
@@ -171,6 +171,15 @@ class SqliteTurns:
             return None if rows.first_sight(db, turn_id, now) else stopping.take_back(db, turn_id, now)
 
         return await self._writer.run(step)
+
+    async def edit(self, message: InboundMessage) -> bool:
+        def step(db: sqlite3.Connection) -> bool:
+            return stopping.edit(db, message, self._clock.now())
+
+        return await self._writer.run(step)
+
+    async def first_sight(self, bot: str, id: str) -> bool:  # noqa: ARG002 - a file has no partitions
+        return await self._writer.run(lambda db: rows.first_sight(db, id, self._clock.now()))
 
     async def claim(self, session: str, most: int) -> tuple[Claim, ...]:
         def step(db: sqlite3.Connection) -> tuple[Claim, ...]:

@@ -39,7 +39,9 @@ local function stop_turn(tag, at, key, place, reason)
 end
 
 -- A quotation mark inside of a text is written with a backslash: this can only be the field.
-local function is_command(turn) return string.find(turn, '"command":{', 1, true) end
+local function is_command(turn)
+  return string.find(turn, '"command":{', 1, true) or string.find(turn, '"asks":"%a')
+end
 
 local function list_as_active(tag, at, bot, key)
   if redis.call('ZADD', tag .. ':conversations:' .. bot, at, key) == 1 then redis.call('SADD', tag .. ':listed', bot) end
@@ -147,6 +149,53 @@ local function take_back(keys, args)
   return nil
 end
 
+-- args: time turn message edited_at. Gives 1 if the message waited, and is replaced.
+local function edit(keys, args)
+  local tag, now, at = keys[1], time(args[1])
+  local key = redis.call('HGET', tag .. ':queued', args[2])
+  if not key then return 0 end
+  for place, turn in ipairs(redis.call('LRANGE', queue(tag, key), 0, -1)) do
+    local id, admitted_at, refusal, person, messages = facts(turn)
+    local lines, found = {}, false
+    for line in string.gmatch(messages, '[^\n]+') do
+      if string.match(line, '^%S+') == args[2] then
+        local readable, old = pcall(cjson.decode, string.match(line, '^%S+ (.*)$') or '')
+        local data = readable and type(old) == 'table' and old.data
+        if type(data) ~= 'table' or (tonumber(data.edited_at) or 0) >= tonumber(args[4]) then return 0 end
+        found = true
+        lines[#lines + 1] = args[2] .. ' ' .. args[3]
+      else
+        lines[#lines + 1] = line
+      end
+    end
+    if found then
+      local begun = place == 1 and redis.call('HEXISTS', conversation(tag, key), 'attempt') == 1
+      if begun or refusal ~= '' or is_command(turn) then return 0 end
+      store_turn(tag, key, place - 1, id, admitted_at, refusal, person, table.concat(lines, '\n'))
+      log(tag, at, 'message.edited', key, args[2], '')
+      return 1
+    end
+  end
+  return 0
+end
+
+-- args: time id. Gives 1 if it was not asked in the last SEEN_FOR seconds.
+local function first_sight(keys, args)
+  local now, at = time(args[1])
+  return seen(keys[1], now, at, args[2]) and 0 or 1
+end
+
+-- args: time kind key turn detail. Gives 1 if the conversation is known, and the event was appended.
+local function note(keys, args)
+  local tag, _, at = keys[1], time(args[1])
+  if redis.call('EXISTS', conversation(tag, args[3])) == 0 then return 0 end
+  log(tag, at, args[2], args[3], args[4], args[5])
+  return 1
+end
+
 redis.register_function('@LIBRARY@_admit', admit)
+redis.register_function('@LIBRARY@_edit', edit)
+redis.register_function('@LIBRARY@_first_sight', first_sight)
+redis.register_function('@LIBRARY@_note', note)
 redis.register_function('@LIBRARY@_stop', stop)
 redis.register_function('@LIBRARY@_take_back', take_back)

@@ -1,0 +1,52 @@
+"""Greets people who open the direct message with a bot and have not talked with it.
+
+Invariants: nobody is greeted twice within a day, by any replica, nor while there is a conversation; a greeting is a
+courtesy, and stands in nobody's way.
+"""
+
+from __future__ import annotations
+
+from channels.port import Visited
+from conversation.bot import Bot
+from conversation.courtesies import Greeting
+from conversation.messages import stable_id
+from conversation.notices import Notices, say
+from conversation.outbound import PartRequest, unsaved
+from conversation.stores.port import Store
+from conversation.texts import hint
+from conversation.texts.hints import Hint
+from conversation.turn import part_id
+
+
+class Welcomes:
+    def __init__(self, store: Store, notices: Notices) -> None:
+        self._store = store
+        self._notices = notices
+
+    async def opened(self, bot: Bot, seen: Visited) -> str:
+        """The admission to answer. Raises StoreUnavailableError."""
+        greeting = bot.greeting
+        if greeting is None or not bot.gates.enabled:
+            return "ignored; reason=no_greeting"
+        if not bot.gates.admits(seen.by, seen.key):
+            return "ignored; reason=not_allowed"
+        if await self._store.conversations.find(seen.key) is not None:
+            return "ignored; reason=known_person"
+        once = stable_id(seen.key.channel, bot.id, f"greeting:{seen.by.tenant}:{seen.by.id}")
+        if not await self._store.turns.first_sight(bot.id, once):
+            return "duplicate"
+        self._notices.do("greeting", lambda: _greet(bot, greeting, seen, once))
+        return "accepted"
+
+
+async def _greet(bot: Bot, greeting: Greeting, seen: Visited, once: str) -> None:
+    text = greeting.text or hint(Hint.WELCOME, seen.locale)
+    courtesies = bot.outbound.courtesies
+    offered = (
+        bool(greeting.suggestions)
+        and courtesies is not None
+        and await courtesies.suggest(seen.to, greeting.suggestions)
+    )
+    if greeting.suggestions and not offered:
+        text = "\n".join((f"{text}\n", *(f"- {one.message}" for one in greeting.suggestions)))
+    await say(bot.outbound, PartRequest(seen.to, part_id(once, 0), 1, unsaved), text)
