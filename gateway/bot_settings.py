@@ -5,6 +5,7 @@ A stored bot may lack some of its credentials: it is a draft until they are comp
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, ValidationInfo, field_validator
@@ -85,14 +86,84 @@ class _Bot(BotOptions):
     enabled: bool = True
 
 
+SlackTransport: TypeAlias = Literal["webhook", "socket"]
+LarkTransport: TypeAlias = Literal["webhook", "long_connection"]
+AppType: TypeAlias = Literal["self_built", "store"]
+
+
 class SlackCredentials(Section):
+    """Of an app in one workspace, which has a ``bot_token``, or of one that many install by OAuth, which has
+    ``client_id`` and ``client_secret`` instead.
+    """
+
     signing_secret: Secret
-    bot_token: Secret
+    client_id: OptionalSecret = None
+    client_secret: Annotated[OptionalSecret, Field(validate_default=True)] = None
+    app_token: OptionalSecret = None
+    bot_token: Annotated[OptionalSecret, Field(validate_default=True)] = None
+
+    @field_validator("client_secret")
+    @classmethod
+    def _of_client(cls, secret: OptionalSecret, info: ValidationInfo) -> OptionalSecret:
+        if secret is None and info.data.get("client_id") is not None:
+            raise invalid("is missing; add it beside client_id, from the same page")
+        return secret
+
+    @field_validator("app_token")
+    @classmethod
+    def _of_app(cls, token: OptionalSecret) -> OptionalSecret:
+        return _app_token(token)
+
+    @field_validator("bot_token")
+    @classmethod
+    def _one_way(cls, token: OptionalSecret, info: ValidationInfo) -> OptionalSecret:
+        client = info.data.get("client_id")
+        if token is None and client is None and "client_id" in info.data:
+            raise invalid(
+                "is missing; add it, or client_id and client_secret if several workspaces install the app"
+            )
+        return _either(token, client)
 
 
 class PartialSlackCredentials(Section):
     signing_secret: OptionalSecret = None
+    client_id: OptionalSecret = None
+    client_secret: OptionalSecret = None
+    app_token: OptionalSecret = None
     bot_token: OptionalSecret = None
+
+    @field_validator("app_token")
+    @classmethod
+    def _of_app(cls, token: OptionalSecret) -> OptionalSecret:
+        return _app_token(token)
+
+    @field_validator("bot_token")
+    @classmethod
+    def _one_way(cls, token: OptionalSecret, info: ValidationInfo) -> OptionalSecret:
+        return _either(token, info.data.get("client_id"))
+
+
+def _app_token(token: OptionalSecret) -> OptionalSecret:
+    if token is not None and not token.get_secret_value().startswith("xapp-"):
+        raise invalid("is no app-level token; copy the one that begins with xapp-, from Basic Information")
+    return token
+
+
+def _either(token: OptionalSecret, client: OptionalSecret) -> OptionalSecret:
+    if token is not None and client is not None:
+        raise invalid(
+            "is for one workspace, and client_id for an app that several install; leave one of them out"
+        )
+    return token
+
+
+def lacking_in_slack(given: Collection[str], transport: SlackTransport | LarkTransport) -> tuple[str, ...]:
+    """The credentials that a bot with these still needs."""
+    several = not {"client_id", "client_secret"}.isdisjoint(given)
+    needed = ["signing_secret", *(("client_id", "client_secret") if several else ("bot_token",))]
+    if transport == "socket":
+        needed.append("app_token")
+    return tuple(name for name in needed if name not in given)
 
 
 class SlackBot(_Bot):
@@ -100,6 +171,17 @@ class SlackBot(_Bot):
 
     channel: Literal["slack"]
     credentials: SlackCredentials | None = None
+    transport: SlackTransport = "webhook"
+
+    @field_validator("transport")
+    @classmethod
+    def _has_token(cls, transport: SlackTransport, info: ValidationInfo) -> SlackTransport:
+        given = info.data.get("credentials")
+        if transport == "socket" and given is not None and given.app_token is None:
+            raise invalid(
+                "socket needs credentials.app_token; make one with connections:write, in Basic Information"
+            )
+        return transport
 
     @property
     def complete(self) -> SlackCredentials | None:
@@ -109,16 +191,15 @@ class SlackBot(_Bot):
 class StoredSlackBot(_Bot):
     channel: Literal["slack"]
     credentials: PartialSlackCredentials = PartialSlackCredentials()
+    transport: SlackTransport = "webhook"
 
     @property
     def complete(self) -> SlackCredentials | None:
         """None while it is a draft."""
-        given = self.credentials
-        if given.signing_secret is None or given.bot_token is None:
+        given = {name: secret for name, secret in self.credentials if secret is not None}
+        if lacking_in_slack(given, self.transport):
             return None
-        return SlackCredentials.model_construct(
-            signing_secret=given.signing_secret, bot_token=given.bot_token
-        )
+        return SlackCredentials.model_construct(**given)
 
 
 class LarkCredentials(Section):
@@ -147,6 +228,15 @@ class PartialLarkCredentials(Section):
 class _AnyLarkBot(_Bot):
     channel: Literal["lark"]
     region: Literal["feishu", "lark"] = "feishu"
+    app_type: AppType = "self_built"
+    transport: LarkTransport = "webhook"
+
+    @field_validator("transport")
+    @classmethod
+    def _is_there(cls, transport: LarkTransport, info: ValidationInfo) -> LarkTransport:
+        if transport == "long_connection" and info.data.get("app_type") == "store":
+            raise invalid("long_connection is for self-built apps; leave it out for a store app")
+        return transport
 
 
 class LarkBot(_AnyLarkBot):

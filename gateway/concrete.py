@@ -122,7 +122,7 @@ class Maker:
         if isinstance(settings, SlackBot | StoredSlackBot):
             return SlackChannel(
                 settings.id,
-                _slack_credentials(settings.complete),
+                _slack_credentials(settings.complete, socket=settings.transport == "socket"),
                 http=self._platforms,
                 policy=policy,
                 api_base_url=settings.api_base_url or "https://slack.com/api/",
@@ -219,10 +219,16 @@ def make_manifest(
     )
 
 
-def _slack_credentials(given: configured.SlackCredentials | None) -> SlackCredentials | None:
+def _slack_credentials(given: configured.SlackCredentials | None, *, socket: bool) -> SlackCredentials | None:
     if given is None:
         return None
-    return SlackCredentials(given.signing_secret.get_secret_value(), given.bot_token.get_secret_value())
+    return SlackCredentials(
+        signing_secret=plain(given.signing_secret),
+        bot_token=plain(given.bot_token),
+        app_token=plain(given.app_token) if socket else "",
+        client_id=plain(given.client_id),
+        client_secret=plain(given.client_secret),
+    )
 
 
 def _lark_credentials(

@@ -80,7 +80,10 @@ BOTS: Kind[StoredBot] = Kind(
     "bot",
     TypeAdapter(StoredBot),
     {
-        "slack": (("credentials", "signing_secret"), ("credentials", "bot_token")),
+        "slack": tuple(
+            ("credentials", name)
+            for name in ("signing_secret", "bot_token", "client_id", "client_secret", "app_token")
+        ),
         "lark": tuple(
             ("credentials", name) for name in ("app_id", "app_secret", "encrypt_key", "verification_token")
         ),

@@ -20,6 +20,9 @@ from gateway.webhooks import Webhooks
 LOOK_EVERY = 1.0
 """Seconds between two looks at the hosted bots."""
 
+START_EVERY = 0.1
+"""The same, until messages can be admitted."""
+
 CLOSED_WITHIN = 10.0
 """Seconds after which a connection that does not end when told is left behind; it takes nothing by then."""
 
@@ -38,9 +41,10 @@ class Transports:
         """Follow what is hosted until cancelled. What a transport raises is a bug, and raised here."""
         try:
             while not self._closed.is_set():
-                if self._directory.accepting:
+                accepting = self._directory.accepting
+                if accepting:
                     await self._follow()
-                await self._wait()
+                await self._wait(LOOK_EVERY if accepting else START_EVERY)
             await asyncio.Event().wait()
         finally:
             await self.close()
@@ -51,12 +55,12 @@ class Transports:
         ended, self._running = self._running, {}
         await _ended(ended)
 
-    async def _wait(self) -> None:
+    async def _wait(self, seconds: float) -> None:
         """Until the next look, or until one of them breaks."""
         closing = asyncio.create_task(self._closed.wait(), name="transports-closing")
         try:
             await asyncio.wait(
-                (closing, *self._running.values()), timeout=LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED
+                (closing, *self._running.values()), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
             )
         finally:
             closing.cancel()

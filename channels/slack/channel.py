@@ -35,8 +35,10 @@ from channels.slack.normalise import normalise, turn_of
 from channels.slack.outbound import SlackOutbound
 from channels.slack.probe import challenge_probe, message_probe
 from channels.slack.slash import read_form
+from channels.slack.socket import SocketMode
 from channels.slack.verify import Verifier
 from channels.slack.web_api import WebApi
+from conversation.clock import Clock, SystemClock
 from conversation.keys import ConversationKey
 from conversation.messages import Address
 from conversation.outbound import DeliveryError
@@ -50,10 +52,16 @@ API_BASE_URL = "https://slack.com/api/"
 
 @dataclass(frozen=True, slots=True)
 class SlackCredentials:
-    """Of one app in one workspace; never shown."""
+    """Of one app, in one workspace or (then with ``client_id`` and ``client_secret``) in several; never shown.
+
+    With ``app_token`` its events come by Socket Mode.
+    """
 
     signing_secret: str = field(repr=False)
-    bot_token: str = field(repr=False)
+    bot_token: str = field(default="", repr=False)
+    app_token: str = field(default="", repr=False)
+    client_id: str = field(default="", repr=False)
+    client_secret: str = field(default="", repr=False)
 
 
 class SlackChannel:
@@ -66,6 +74,7 @@ class SlackChannel:
         policy: ChannelPolicy = ChannelPolicy(),  # noqa: B008 - frozen
         api_base_url: str = API_BASE_URL,
         permits: Permits | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """``permits`` are shared with other processes; bots of one token have one budget there."""
         self._bot = bot
@@ -74,7 +83,11 @@ class SlackChannel:
         self._seen: set[str] = set()
         token = "" if credentials is None else credentials.bot_token
         self._api = WebApi(token, http, api_base_url)
-        self._transport: Transport | None = None
+        self._socket: SocketMode | None = None
+        if credentials is not None and self._verifier is not None and credentials.app_token:
+            self._socket = SocketMode(
+                bot, credentials.app_token, self._verifier, http, api_base_url, clock or SystemClock()
+            )
         self._outbound = SlackOutbound(self._api, policy, Budget(f"slack:{nameless(token)}", permits))
 
     @property
@@ -106,7 +119,7 @@ class SlackChannel:
 
     @property
     def transport(self) -> Transport | None:
-        return self._transport
+        return self._socket
 
     async def check(self) -> tuple[Finding, ...]:
         subject = "credentials"
@@ -116,9 +129,10 @@ class SlackChannel:
             who = await self._api.ask_identity()
         except DeliveryError as error:
             return (Finding(subject, ok=False, detail=str(error)),)
-        return (
-            Finding(subject, ok=True, detail=f"{who.user or who.user_id} in {who.team or 'its workspace'}"),
+        known = Finding(
+            subject, ok=True, detail=f"{who.user or who.user_id} in {who.team or 'its workspace'}"
         )
+        return (known,) if self._socket is None else (known, await self._socket.check())
 
     async def close(self) -> None:
         """Nothing is left running, and the HTTP session is its owner's."""

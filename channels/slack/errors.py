@@ -69,6 +69,10 @@ NO_SUCH_MARK = frozenset(
     }
 )
 """The app cannot show in this way that a message was received; perhaps in another."""
+TOKEN_REFUSED = frozenset(
+    {"token_expired", "invalid_auth", "token_revoked", "not_authed", "account_inactive"}
+)
+"""The token is not, or no longer, good for anything; another may be."""
 
 _STOPPED = "stopped_by_user"
 _RATE = frozenset({"ratelimited", "rate_limited"})

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import aiohttp
 from pydantic import BaseModel, ValidationError
@@ -24,6 +24,29 @@ _log = logging.getLogger("channels.slack.web_api")
 _log.setLevel(logging.INFO)
 
 Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class TokenSource(Protocol):
+    """The bot token of one workspace, which may change."""
+
+    async def get(self) -> str:
+        """Raises DeliveryDelayedError, and DeliveryRefusedError where there is none."""
+        ...
+
+    def drop(self, token: str) -> bool:
+        """Slack does not take this token any more; whether ``get`` may have another."""
+        ...
+
+
+class FixedToken:
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def get(self) -> str:
+        return self._token
+
+    def drop(self, token: str) -> bool:  # noqa: ARG002 - TokenSource's signature
+        return False
 
 
 class Done(BaseModel):
@@ -57,12 +80,22 @@ class Call:
     sending: bool = False
 
 
-class WebApi:
-    """One bot token on one shared HTTP session, which stays its owner's to close."""
+@dataclass(frozen=True, slots=True)
+class _Arguments:
+    """One of them is given."""
 
-    def __init__(self, token: str, http: aiohttp.ClientSession, base_url: str) -> None:
+    json: Mapping[str, object] | None = None
+    query: Mapping[str, str | int] | None = None
+    form: Mapping[str, str] | None = None
+
+
+class WebApi:
+    """One workspace's bot on one shared HTTP session, which stays its owner's to close."""
+
+    def __init__(self, token: str | TokenSource, http: aiohttp.ClientSession, base_url: str) -> None:
+        """An empty ``token`` is none: for the few methods that are called without."""
+        self._tokens = FixedToken(token) if isinstance(token, str) else token
         self._client = AsyncWebClient(
-            token=token,
             base_url=base_url,
             session=http,
             timeout=int(SEND_TIMEOUT),
@@ -76,12 +109,22 @@ class WebApi:
         """Those of the token, as the newest answer told them (docs: authentication/tokens, x-oauth-scopes)."""
 
     async def write(self, call: Call, arguments: Mapping[str, object], answer: type[Answer]) -> Answer:
-        """Raises DeliveryDelayedError, DeliveryUnknownError (if ``sending``) or errors.SlackRefusedError."""
-        return await self._call(call, "POST", None, arguments, answer)
+        """Raises DeliveryDelayedError, DeliveryUnknownError (if ``sending``) or errors.SlackRefusedError; and what
+        the source of the token raises.
+        """
+        return await self._call(call, answer, _Arguments(json=arguments))
 
     async def read(self, call: Call, arguments: Mapping[str, str | int], answer: type[Answer]) -> Answer:
-        """Raises DeliveryDelayedError or errors.SlackRefusedError."""
-        return await self._call(call, "GET", arguments, None, answer)
+        """Raises DeliveryDelayedError or errors.SlackRefusedError, and what the source of the token raises."""
+        return await self._call(call, answer, _Arguments(query=arguments))
+
+    async def submit(self, call: Call, arguments: Mapping[str, str], answer: type[Answer]) -> Answer:
+        """As ``write``, for the methods that take forms only."""
+        return await self._call(call, answer, _Arguments(form=arguments))
+
+    async def token(self) -> str:
+        """For a request that goes elsewhere than to a method, such as for a file. Raises as ``write``."""
+        return await self._tokens.get()
 
     async def whoami(self) -> Identity:
         """Asked once; from then on ``identity`` is known."""
@@ -92,14 +135,17 @@ class WebApi:
         self.identity = await self.write(Call("auth.test"), {}, Identity)
         return self.identity
 
-    async def _call(
-        self,
-        call: Call,
-        verb: str,
-        params: Mapping[str, str | int] | None,
-        json: Mapping[str, object] | None,
-        answer: type[Answer],
-    ) -> Answer:
+    async def _call(self, call: Call, answer: type[Answer], arguments: _Arguments) -> Answer:
+        token = await self._tokens.get()
+        try:
+            return await self._attempt(call, answer, arguments, token)
+        except errors.SlackRefusedError as refused:
+            # Nothing was done: a token that is refused does nothing.
+            if refused.code not in errors.TOKEN_REFUSED or not self._tokens.drop(token):
+                raise
+        return await self._attempt(call, answer, arguments, await self._tokens.get())
+
+    async def _attempt(self, call: Call, answer: type[Answer], arguments: _Arguments, token: str) -> Answer:
         await lease.before_write(SEND_TIMEOUT)
         # Errors are raised `from None`: those of slack_sdk and pydantic carry the response or the input.
         try:
@@ -107,9 +153,11 @@ class WebApi:
             async with asyncio.timeout(SEND_TIMEOUT):
                 response = await self._client.api_call(
                     call.method,
-                    http_verb=verb,
-                    params=None if params is None else dict(params),
-                    json=None if json is None else dict(json),
+                    http_verb="POST" if arguments.query is None else "GET",
+                    headers={"Authorization": f"Bearer {token}"} if token else {},
+                    params=None if arguments.query is None else dict(arguments.query),
+                    json=None if arguments.json is None else dict(arguments.json),
+                    data=None if arguments.form is None else dict(arguments.form),
                 )
             self._note_scopes(response)
             return answer.model_validate(response.data)

@@ -12,7 +12,7 @@ from gateway.admin.access import Permission, Principal
 from gateway.admin.errors import FieldProblem, InvalidError, NotAllowedError, UnknownError
 from gateway.admin.manifests import MakeManifest, Manifest
 from gateway.admin.stored import Stored
-from gateway.bot_settings import AnyBot, BotOptions, StoredBot
+from gateway.bot_settings import AnyBot, AppType, BotOptions, LarkTransport, SlackTransport, StoredBot
 from gateway.documents import JsonObject, SecretView, view_of
 from gateway.hosting import Hosting
 from gateway.secret import is_reference
@@ -21,9 +21,11 @@ State = Literal["draft", "disabled", "ready", "faulty"]
 
 
 class BotSettings(BotOptions):
-    """What may be set besides; times in seconds. ``region`` is for Lark alone."""
+    """What may be set besides; times in seconds. ``region`` and ``app_type`` are for Lark alone."""
 
     region: Literal["feishu", "lark"] | None = None
+    app_type: AppType | None = None
+    transport: SlackTransport | LarkTransport = "webhook"
     max_age: float = 1800.0
 
 

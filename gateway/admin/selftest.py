@@ -31,6 +31,7 @@ from gateway.admin.bots import Bots, BotView
 from gateway.admin.conversation_views import View
 from gateway.admin.errors import ConflictError, UnknownError
 from gateway.admin.explanations import error_sentence
+from gateway.bot_settings import lacking_in_slack
 from gateway.hosting import HostedBot
 
 QUESTION = "This is a self-test of the bot. Please answer with one short sentence."
@@ -256,7 +257,12 @@ def _secrets(view: BotView) -> TestFinding:
     if unreadable or view.problem:
         return TestFinding(step="secrets", ok=False, detail="; ".join(unreadable) or str(view.problem))
     if view.state == "draft":
-        missing = ", ".join(name for name, one in view.credentials.items() if not one.set)
+        given = {name for name, one in view.credentials.items() if one.set}
+        missing = ", ".join(
+            lacking_in_slack(given, view.settings.transport)
+            if view.channel == "slack"
+            else [name for name in view.credentials if name not in given]
+        )
         return TestFinding(step="secrets", ok=False, detail=f"the bot is a draft: add {missing}")
     return TestFinding(step="secrets", ok=True, detail="all credentials are there and can be read")
 

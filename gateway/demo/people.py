@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -71,6 +71,9 @@ class Letter:
     sealed: Callable[[int, str], tuple[dict[str, str], bytes]]
 
 
+Carry = Callable[[str, dict[str, str], bytes], Awaitable[tuple[int, str, bytes] | None]]
+"""Another way than HTTP for an attempt, with what ``Postman.post`` returns; None: it goes by HTTP."""
+
 Route = Callable[[str], str]
 """Where an attempt goes: what stands in front of several gateways gives each the address of one of them."""
 
@@ -92,7 +95,9 @@ class Postman:
         complain: Callable[[str], None],
         chance: random.Random,
         route: Route = straight,
+        carry: Carry | None = None,
     ) -> None:
+        self._carry = carry
         self._retry_delays = tuple(retry_delays)
         self._redeliver = redeliver
         self._redeliver_within = redeliver_within
@@ -133,6 +138,8 @@ class Postman:
 
     async def post(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
         """Send once: status, admission and body; NO_ANSWER if none came in time."""
+        if self._carry is not None and (carried := await self._carry(url, headers, body)) is not None:
+            return carried
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=ACK_DEADLINE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Literal
 
@@ -32,6 +32,7 @@ from gateway.demo.slack_events import (
     slash_command,
 )
 from gateway.demo.slack_rules import TIERS, Json, SlackError
+from gateway.demo.slack_socket import SOCKET, SocketHub
 from gateway.demo.standin import LATENCY, Clock, Shown
 
 WRITES = frozenset({"chat.appendStream", "chat.stopStream", "chat.update", "chat.delete"})
@@ -59,6 +60,7 @@ class SlackStandin(SlackApi):
         port: int = 0,
         latency: float = LATENCY,
         route: Route = straight,
+        app_token: str = "",
     ) -> None:
         workspace = Workspace(team, app_id, bot_user, bot_id, signing_secret, clock)
         super().__init__(workspace, port=port, latency=latency)
@@ -66,6 +68,8 @@ class SlackStandin(SlackApi):
         self._echo = echo
         self._webhook_url = ""
         self._chance = random.Random(seed)
+        self._app_token = app_token
+        self.socket = SocketHub(self.complain, self._chance)
         self._postman = Postman(
             retry_delays=retry_delays,
             redeliver=redeliver,
@@ -73,6 +77,7 @@ class SlackStandin(SlackApi):
             complain=self.complain,
             chance=self._chance,
             route=route,
+            carry=self._by_socket,
         )
         self._quotas: dict[str, Quota] = defaultdict(lambda: Quota(Bucket(5, 1)))
         for method, a_minute in TIERS.items():
@@ -87,10 +92,15 @@ class SlackStandin(SlackApi):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._postman.close()
+        await self.socket.close()
         await super().__aexit__(kind, error, trace)
 
     def add_channel(self, channel: str, kind: Literal["channel", "im"] = "channel") -> None:
         self._rooms[channel] = Room(kind)
+
+    @property
+    def rooms(self) -> Mapping[str, Room]:
+        return self._rooms
 
     def open_streams(self) -> list[Shown]:
         self._expire_streams()
@@ -180,7 +190,25 @@ class SlackStandin(SlackApi):
 
     @override
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/api/{method}", self._serve), web.get("/api/{method}", self._serve)]
+        return [
+            web.post("/api/apps.connections.open", self._open_socket),
+            web.post("/api/{method}", self._serve),
+            web.get("/api/{method}", self._serve),
+            web.get("/socket/{ticket}", self.socket.serve),
+        ]
+
+    async def _by_socket(
+        self, url: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, str, bytes] | None:
+        return await self.socket.post(headers, body) if url == SOCKET else None
+
+    async def _open_socket(self, request: web.Request) -> web.StreamResponse:
+        method = "apps.connections.open"
+        token = self._token(request, {})
+        if not self._app_token or token != self._app_token:
+            return self._refused(method, {}, SlackError("invalid_auth", fault=False))
+        url = f"{self.url.replace('http', 'ws', 1)}/socket/{self.socket.ticket()}"
+        return await self.perform(method, request, lambda: _ok({"url": url}, ()))
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]

@@ -319,12 +319,12 @@ def test_an_unresolvable_secret_names_key_place_and_remedy(
     channel: slack
     agent: default
     credentials:
-      signing_secret: literal
-      bot_token: "{written}"
+      bot_token: literal
+      signing_secret: "{written}"
 """
     problem = config.problem(text, EMPTY="")
 
-    assert problem.startswith("turnkeeper.yaml:8:7: bots[0].credentials.bot_token: ")
+    assert problem.startswith("turnkeeper.yaml:8:7: bots[0].credentials.signing_secret: ")
     assert said in problem
 
 
@@ -417,7 +417,10 @@ bots:
             "such as help-desk"
         ),
         "turnkeeper.yaml:11:5: bots[0].agent: there is no agent 'mian'; did you mean main?",
-        "turnkeeper.yaml:12:5: bots[0].credentials.bot_token: is missing; add it",
+        (
+            "turnkeeper.yaml:12:5: bots[0].credentials.bot_token: is missing; add it, or client_id and client_secret "
+            "if several workspaces install the app"
+        ),
         "turnkeeper.yaml:14:7: bots[0].credentials.bot_tokn: unknown key; did you mean bot_token?",
         "turnkeeper.yaml:15:13: bots[1].channel: unknown channel; did you mean slack?",
     ]

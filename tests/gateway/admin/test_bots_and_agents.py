@@ -298,7 +298,7 @@ async def test_one_damaged_record_is_shown_as_faulty_and_can_only_be_removed(tmp
         states = {view.id: view.state for view in await one.admin.bots.list(ADMIN)}
         assert states == {"broken": "faulty", "half": "faulty", "helpdesk": "ready", "moved": "faulty"}
         for view in await one.admin.bots.list(ADMIN):
-            assert view.credentials.keys() == SLACK.keys(), "whoever shows them finds each of them"
+            assert view.credentials.keys() >= SLACK.keys(), "whoever shows them finds each of them"
         (agent,) = (view for view in await one.admin.agents.list(ADMIN) if view.id == "broken")
         assert "is damaged; remove it" in str(agent.problem)
         for id in ("broken", "moved"):
