@@ -26,6 +26,7 @@ from conversation.stores.port import Store
 from conversation.texts import hint
 from conversation.texts.hints import Hint
 from conversation.turn import Reason, part_id
+from gateway.verdict import ACCEPTED, DUPLICATE, NOTHING_TO_STOP, Verdict, ignored
 
 PARTICIPANTS_IN = 50
 """Turns of a conversation whose people may judge its answers."""
@@ -35,7 +36,7 @@ PARTICIPANTS_IN = 50
 class Heard:
     """What became of a click: the admission to answer, and what the person is told, if anything."""
 
-    admission: str
+    admission: Verdict
     hint: Hint | None = None
 
 
@@ -49,7 +50,7 @@ class Buttons:
         self._notices = notices
         self._clock = clock
 
-    async def pressed(self, bot: Bot, channel: Channel, click: Pressed) -> tuple[str, bytes | None]:
+    async def pressed(self, bot: Bot, channel: Channel, click: Pressed) -> tuple[Verdict, bytes | None]:
         """The admission, and the body of the HTTP answer where it has something to say. Raises
         StoreUnavailableError: nothing was done, the person may press again.
         """
@@ -66,24 +67,24 @@ class Buttons:
     async def _hear(self, bot: Bot, click: Pressed) -> Heard:
         button = click.button
         if button.key.bot != bot.id:
-            return Heard("ignored; reason=other_bot")
+            return Heard(ignored("other_bot"))
         if not bot.gates.admits(click.by, button.key):
-            return Heard("ignored; reason=not_allowed", Hint.NOT_YOURS)
+            return Heard(ignored("not_allowed"), Hint.NOT_YOURS)
         match button.kind:
             case "retry":
                 return await self._ask_again(bot, click)
             case "good" | "bad":
                 return await self._judge(click, button.kind)
             case "stop":
-                return Heard("ignored; reason=nothing_to_stop")
+                return Heard(NOTHING_TO_STOP)
 
     async def _ask_again(self, bot: Bot, click: Pressed) -> Heard:
         button, now = click.button, self._clock.now()
         if _person(click) != button.person:
-            return Heard("ignored; reason=not_yours", Hint.NOT_YOURS)
+            return Heard(ignored("not_yours"), Hint.NOT_YOURS)
         failed = await self._retries.find(button.turn)
         if failed is None:
-            return Heard("ignored; reason=too_late", Hint.TOO_LATE_TO_ASK)
+            return Heard(ignored("too_late"), Hint.TOO_LATE_TO_ASK)
         question = failed.again(now)
         admission = await self._directory.admit(
             question,
@@ -93,19 +94,19 @@ class Buttons:
         )
         match admission.status:
             case "duplicate":
-                return Heard("duplicate", Hint.ASKED_ALREADY)
+                return Heard(DUPLICATE, Hint.ASKED_ALREADY)
             case "queue_full":
                 if admission.notice_due:
                     self._notices.send(bot.outbound, question, Reason.QUEUE_FULL)
-                return Heard("refused; reason=queue_full")
+                return Heard(Verdict("refused", Reason.QUEUE_FULL))
             case "accepted":
                 self._notices.do("asked again", lambda: _note(bot, failed))
-                return Heard("accepted")
+                return Heard(ACCEPTED)
 
     async def _judge(self, click: Pressed, kind: Literal["good", "bad"]) -> Heard:
         button, person = click.button, _person(click)
         if person != button.person and not await self._takes_part(person, click):
-            return Heard("ignored; reason=not_yours", Hint.NOT_YOURS)
+            return Heard(ignored("not_yours"), Hint.NOT_YOURS)
         thought = opinion(kind, button.turn, person)
         known = [
             event.detail
@@ -113,10 +114,10 @@ class Buttons:
             if event.kind == "turn.feedback" and event.detail.partition(":")[2] == thought.partition(":")[2]
         ]
         if known and known[-1] == thought:
-            return Heard("duplicate", Hint.THANKS)
+            return Heard(DUPLICATE, Hint.THANKS)
         if not await self._store.events.note("turn.feedback", button.key, button.turn, thought):
-            return Heard("ignored; reason=too_late", Hint.THANKS)
-        return Heard("accepted", Hint.THANKS)
+            return Heard(ignored("too_late"), Hint.THANKS)
+        return Heard(ACCEPTED, Hint.THANKS)
 
     async def _takes_part(self, person: str, click: Pressed) -> bool:
         said = await self._store.transcripts.said(click.button.key, PARTICIPANTS_IN)

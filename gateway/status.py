@@ -23,6 +23,7 @@ from conversation.stores.port import StoreUnavailableError
 from conversation.stores.records import Record, RecordConflictError, Records
 from conversation.turn import Claim, Final
 from gateway.tally import Tally, bucket, hour, stored_tally
+from gateway.verdict import What
 
 KIND = "status"
 
@@ -73,7 +74,7 @@ class _Counting:
 
 
 class StatusBook:
-    """``conversation.observer.Observer``, and told of every webhook's answer. ``channels``: of the bots on platforms,
+    """``conversation.observer.Observer`` and ``gateway.observers.Watcher``. ``channels``: of the bots on platforms,
     by id, as they are now.
     """
 
@@ -86,27 +87,34 @@ class StatusBook:
         """By bot: what is on its way into the store, or could not be written yet."""
         self._known: set[str] = set()
 
-    def answered(self, bot: str, what: str, reason: str, seconds: float) -> None:
-        """A webhook was answered, ``seconds`` after it came: accepted, duplicate, refused, ignored, challenge,
-        rejected or unavailable. ``reason`` is a word, or empty.
-        """
+    def answered(
+        self,
+        channel: str,  # noqa: ARG002 - the port's signature
+        bot: str,
+        what: What,
+        reason: str,
+        seconds: float,
+    ) -> None:
+        """As ``gateway.observers.Watcher``."""
         now = self._clock.now()
-        count = self._of(bot)
-        count.slowness.setdefault(hour(now), Counter())[bucket(seconds)] += 1
-        match what:
-            case "challenge":
-                count.challenge_at = now
-            case "rejected":
-                count.rejected[reason] += 1
-                count.error(f"rejected:{reason}", now)
-            case "unavailable":
-                count.error("store_unavailable", now)
-            case _:
-                count.first_event_at = count.first_event_at or now
-                count.last_event_at = now
-                if what == "ignored":
-                    count.ignored[reason] += 1
+        count = self._counting.get(bot) or self._of(bot)
+        durations = count.slowness.get(of := hour(now))
+        if durations is None:
+            durations = count.slowness[of] = Counter()
+        durations[bucket(seconds)] += 1
         count.acks[what] += 1
+        if what == "challenge":
+            count.challenge_at = now
+        elif what == "rejected":
+            count.rejected[reason] += 1
+            count.error(f"rejected:{reason}", now)
+        elif what == "unavailable":
+            count.error("store_unavailable", now)
+        else:
+            count.first_event_at = count.first_event_at or now
+            count.last_event_at = now
+            if what == "ignored":
+                count.ignored[reason] += 1
 
     def turn_completed(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ HOUR = 3600.0
 
 _STEP = 1.25
 """Ratio of two neighbouring bounds of durations: a quantile is told that exactly."""
+
+_BOUNDS = tuple(_STEP**bucket / 1000 for bucket in range(65))
 
 Counts = Mapping[str, int]
 
@@ -77,8 +80,10 @@ def hour(at: float) -> int:
 
 
 def bucket(seconds: float) -> int:
-    """Durations of one bucket are at most ``_STEP ** bucket`` milliseconds; all below 1 ms are in the first."""
-    return max(0, math.ceil(math.log(max(seconds * 1000, 1.0), _STEP)))
+    """Durations of one bucket are at most ``_STEP ** bucket`` milliseconds; all below 1 ms are in the first, and all
+    above half an hour in the last.
+    """
+    return bisect_left(_BOUNDS, seconds)
 
 
 def _sum(one: Counts, other: Counts) -> Counts:

@@ -6,7 +6,7 @@ Invariant: 200 ``accepted`` is answered only after the message is durable in its
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 from aiohttp import web
@@ -40,15 +40,34 @@ from conversation.turn import Reason
 from gateway.body import read_body
 from gateway.buttons import Buttons
 from gateway.hosting import HostedBot, Hosting
-from gateway.metrics import Metrics
-from gateway.status import StatusBook
+from gateway.observers import Watcher
+from gateway.verdict import ACCEPTED, DUPLICATE, NOTHING_TO_STOP, Verdict, ignored
 from gateway.welcomes import Welcomes
 
 ADMISSION = "X-Turnkeeper-Admission"
 
-_NOTHING_TO_STOP = "ignored; reason=nothing_to_stop"
-
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """``body`` is for the platform; who is not let in reads the reason instead."""
+
+    verdict: Verdict
+    body: bytes = NOTHING_TO_SAY
+    status: int = 200
+
+    def response(self) -> web.Response:
+        match self.verdict.what:
+            case "unavailable":
+                return web.Response(status=self.status, headers={"Retry-After": "5"}, text="try again")
+            case "rejected":
+                return web.Response(status=self.status, text=self.verdict.reason)
+        return web.Response(
+            status=self.status,
+            body=self.body,
+            headers={ADMISSION: str(self.verdict), "Content-Type": "application/json; charset=utf-8"},
+        )
 
 
 class Webhooks:
@@ -60,17 +79,16 @@ class Webhooks:
         directory: Directory,
         notices: Notices,
         clock: Clock,
-        status: StatusBook,
-        metrics: Metrics,
+        watcher: Watcher,
         buttons: Buttons,
         welcomes: Welcomes,
         marks: Marks,
     ) -> None:
+        """``watcher`` is told of every answer to a platform."""
+        self._watcher = watcher
         self._buttons = buttons
         self._welcomes = welcomes
         self._marks = marks
-        self._metrics = metrics
-        self._status = status
         self._hosting = hosting
         self._directory = directory
         self._notices = notices
@@ -91,28 +109,18 @@ class Webhooks:
         begun = time.perf_counter()
         received = hosted.channel.receive(request)
         try:
-            response = await self._do(hosted, received)
+            answer = await self._do(hosted, received)
         except StoreUnavailableError as error:
             _log.warning("webhook not taken", bot=hosted.bot.id, cause=str(error))
-            response = web.Response(status=503, headers={"Retry-After": "5"}, text="try again")
-        self._count(channel, hosted.bot, received, response, time.perf_counter() - begun)
-        return response
-
-    def _count(
-        self, channel: str, bot: Bot, received: Received, response: web.Response, seconds: float
-    ) -> None:
-        if isinstance(received, Challenge) and PROBE_TENANT.encode() in received.body:
-            return  # not the platform's: a self-test's
-        what, _, reason = response.headers.get(ADMISSION, "").partition("; reason=")
-        if isinstance(received, Rejected):
-            what, reason = "rejected", received.reason
-        what = what or "unavailable"
-        self._status.answered(bot.id, what, reason, seconds)
-        self._metrics.answered(channel, bot.id, what, seconds)
+            answer = _Answer(Verdict("unavailable"), status=503)
+        if not _is_probe(received):
+            verdict, seconds = answer.verdict, time.perf_counter() - begun
+            self._watcher.answered(channel, hosted.bot.id, verdict.what, verdict.reason, seconds)
+        return answer.response()
 
     async def _do(  # noqa: C901, PLR0911, PLR0912 - one for each kind
         self, hosted: HostedBot, received: Received
-    ) -> web.Response:
+    ) -> _Answer:
         bot = hosted.bot
         match received:
             case InboundMessage():
@@ -120,35 +128,35 @@ class Webhooks:
             case Ordered(message, taken):
                 return await self._admit(bot, message, taken)
             case Told(body):
-                return _answer("accepted", body)
+                return _Answer(ACCEPTED, body)
             case Edited(message):
                 replaced = await self._directory.edit(message)
-                return _answer("accepted" if replaced else "ignored; reason=edited")
+                return _Answer(ACCEPTED if replaced else ignored("edited"))
             case Pressed():
-                admission, said = await self._buttons.pressed(bot, hosted.channel, received)
-                return _answer(admission, NOTHING_TO_SAY if said is None else said)
+                verdict, said = await self._buttons.pressed(bot, hosted.channel, received)
+                return _Answer(verdict, NOTHING_TO_SAY if said is None else said)
             case Visited():
-                return _answer(await self._welcomes.opened(bot, received))
+                return _Answer(await self._welcomes.opened(bot, received))
             case Revoked(what):
                 _log.warning("credentials revoked", bot=bot.id, cause=what)
-                return _answer("accepted")
+                return _Answer(ACCEPTED)
             case StopReply():
                 return await self._stop(bot, received)
             case TakenBack(turn_id):
                 ended = await self._directory.take_back(bot.id, turn_id)
-                return _answer("accepted" if ended else _NOTHING_TO_STOP)
+                return _Answer(ACCEPTED if ended else NOTHING_TO_STOP)
             case Challenge(answer):
-                return _answer("challenge", answer)
+                return _Answer(Verdict("challenge"), answer)
             case Ignored(reason, body):
-                return _answer(f"ignored; reason={reason}", body)
+                return _Answer(ignored(reason), body)
             case Upkeep(keep, reason):
                 await keep()
-                return _answer(f"ignored; reason={reason}")
+                return _Answer(ignored(reason))
             case Rejected(status, reason):
                 _log.warning("webhook rejected", bot=bot.id, status=status, cause=reason)
-                return web.Response(status=status, text=reason)
+                return _Answer(Verdict("rejected", reason), status=status)
 
-    async def _admit(self, bot: Bot, message: InboundMessage, taken: bytes = NOTHING_TO_SAY) -> web.Response:
+    async def _admit(self, bot: Bot, message: InboundMessage, taken: bytes = NOTHING_TO_SAY) -> _Answer:
         message = _choosable(bot, message)
         refusal = bot.gates.on_arrival(message, self._clock.now())
         admission = await self._directory.admit(
@@ -158,21 +166,21 @@ class Webhooks:
             self._notices.send(bot.outbound, message, Reason.QUEUE_FULL)
         match admission.status:
             case "duplicate":
-                return _answer("duplicate", taken)
+                return _Answer(DUPLICATE, taken)
             case "queue_full":
-                return _answer("refused; reason=queue_full", taken)
+                return _Answer(Verdict("refused", Reason.QUEUE_FULL), taken)
             case "accepted":
                 if refusal is None:
                     self._marks.received(bot.outbound, message)
-                return _answer(f"refused; reason={refusal}" if refusal else "accepted", taken)
+                return _Answer(Verdict("refused", refusal) if refusal else ACCEPTED, taken)
 
-    async def _stop(self, bot: Bot, wish: StopReply) -> web.Response:
+    async def _stop(self, bot: Bot, wish: StopReply) -> _Answer:
         refusal = bot.gates.refusal_to_stop(wish.by, wish.key, wish.asked_at, self._clock.now())
         if refusal is not None:
-            return _answer(f"ignored; reason={refusal}", wish.nothing)
+            return _Answer(ignored(refusal), wish.nothing)
         if await self._directory.stop(wish.key, wish.request, wish.asked_at):
-            return _answer("accepted", wish.done)
-        return _answer(_NOTHING_TO_STOP, wish.nothing)
+            return _Answer(ACCEPTED, wish.done)
+        return _Answer(NOTHING_TO_STOP, wish.nothing)
 
 
 def _choosable(bot: Bot, message: InboundMessage) -> InboundMessage:
@@ -183,7 +191,6 @@ def _choosable(bot: Bot, message: InboundMessage) -> InboundMessage:
     return replace(message, command=None, text="/agent", asks="agents")
 
 
-def _answer(admission: str, body: bytes = NOTHING_TO_SAY) -> web.Response:
-    return web.Response(
-        body=body, headers={ADMISSION: admission, "Content-Type": "application/json; charset=utf-8"}
-    )
+def _is_probe(received: Received) -> bool:
+    """Whether it is not the platform's, but a self-test's."""
+    return isinstance(received, Challenge) and PROBE_TENANT.encode() in received.body

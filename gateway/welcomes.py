@@ -16,6 +16,7 @@ from conversation.stores.port import Store
 from conversation.texts import hint
 from conversation.texts.hints import Hint
 from conversation.turn import part_id
+from gateway.verdict import ACCEPTED, DUPLICATE, Verdict, ignored
 
 
 class Welcomes:
@@ -23,20 +24,20 @@ class Welcomes:
         self._store = store
         self._notices = notices
 
-    async def opened(self, bot: Bot, seen: Visited) -> str:
+    async def opened(self, bot: Bot, seen: Visited) -> Verdict:
         """The admission to answer. Raises StoreUnavailableError."""
         greeting = bot.greeting
         if greeting is None or not bot.gates.enabled:
-            return "ignored; reason=no_greeting"
+            return ignored("no_greeting")
         if not bot.gates.admits(seen.by, seen.key):
-            return "ignored; reason=not_allowed"
+            return ignored("not_allowed")
         if await self._store.conversations.find(seen.key) is not None:
-            return "ignored; reason=known_person"
+            return ignored("known_person")
         once = stable_id(seen.key.channel, bot.id, f"greeting:{seen.by.tenant}:{seen.by.id}")
         if not await self._store.turns.first_sight(bot.id, once):
-            return "duplicate"
+            return DUPLICATE
         self._notices.do("greeting", lambda: _greet(bot, greeting, seen, once))
-        return "accepted"
+        return ACCEPTED
 
 
 async def _greet(bot: Bot, greeting: Greeting, seen: Visited, once: str) -> None:

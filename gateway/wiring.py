@@ -52,7 +52,8 @@ from gateway.console import make_console
 from gateway.console.oidc import Provider as IdentityProvider
 from gateway.hosting import Hosting, Provisioned
 from gateway.janitor import Janitor
-from gateway.metrics import Metrics, Observers, metrics_route
+from gateway.metrics import Metrics, metrics_route
+from gateway.observers import Observers
 from gateway.replies import Replies
 from gateway.secret import Sources
 from gateway.settings import Settings
@@ -132,12 +133,13 @@ async def build(
             store.records, clock, lambda: {one.bot.id: one.channel for one in hosting.routes.values()}
         )
         metrics = Metrics()
+        observers = Observers(status, metrics)
         actor = Actor(
             executor,
             store.turns,
             clock,
             keep_turns=settings.limits.max_turns,
-            observer=Observers(status, metrics),
+            observer=observers,
         )
         directory = Directory(store, actor.run, clock, max_replies=settings.limits.max_replies)
         repetitions = Repetitions(store.records, clock)
@@ -159,8 +161,7 @@ async def build(
             directory,
             notices,
             clock,
-            status,
-            metrics,
+            observers,
             Buttons(store, directory, retries, notices, clock),
             Welcomes(store, notices),
             marks,

@@ -18,7 +18,8 @@ from conversation.keys import ConversationKey
 from conversation.stores.memory import MemoryStore
 from conversation.stores.port import StoreUnavailableError
 from conversation.turn import Claim, Final, Outcome, Reason, Turn
-from gateway.metrics import Metrics, Observers
+from gateway.metrics import Metrics, families
+from gateway.observers import Observers
 from gateway.settings import load
 from gateway.wiring import build
 from tests import virtual_time
@@ -47,7 +48,7 @@ def claim(bot: str, *, last_send_at: float | None = None) -> Claim:
 
 
 async def exposed(metrics: Metrics, store: MemoryStore) -> Samples:
-    return read((await metrics.exposed(3, ["helpdesk"], store.conversations)).decode())
+    return read((await metrics.exposed(3, [("slack", "helpdesk")], store.conversations)).decode())
 
 
 @asynccontextmanager
@@ -84,9 +85,9 @@ async def test_a_message_is_seen_as_webhook_and_as_turn_and_never_as_text(tmp_pa
         life.cancel()
         await asyncio.gather(life, return_exceptions=True)
     samples = read(text)
-    for result in ("accepted", "duplicate", "rejected"):
-        counted = of(samples, "turnkeeper_webhooks_total", channel="slack", bot="helpdesk", result=result)
-        assert counted == 1, result
+    for result, reason in (("accepted", ""), ("duplicate", ""), ("rejected", "signature")):
+        labels = {"channel": "slack", "bot": "helpdesk", "result": result, "reason": reason}
+        assert of(samples, "turnkeeper_webhooks_total", **labels) == 1, result
     assert of(samples, "turnkeeper_webhook_ack_seconds_count", channel="slack") == 3
     waiting = of(samples, "turnkeeper_queue_depth", bot="helpdesk")
     running = of(samples, "turnkeeper_replies_in_flight")
@@ -109,11 +110,42 @@ async def test_turns_are_counted_by_outcome_and_hidden_bots_are_not() -> None:
     labels = {"channel": "slack", "bot": "helpdesk"}
     assert of(samples, "turnkeeper_turns_total", **labels, outcome="failed", reason="model_timeout") == 1
     assert of(samples, "turnkeeper_turns_put_back_total", **labels) == 1
-    assert of(samples, "turnkeeper_turns_taken_over_total", channel="slack") == 1
+    assert of(samples, "turnkeeper_turns_taken_over_total", channel="slack", cause="release") == 1
+    assert of(samples, "turnkeeper_turns_taken_over_total", channel="slack", cause="crash") == 0
     assert of(samples, "turnkeeper_turn_wait_seconds_sum", channel="slack") == 0
     assert of(samples, "turnkeeper_turn_duration_seconds_sum", channel="slack") == 2
     assert of(samples, "turnkeeper_replies_in_flight") == 3
     assert not any(("bot", "playground~helpdesk") in labels for _, labels in samples)
+
+
+async def test_the_first_dead_letter_of_a_bot_is_a_rise_from_nothing() -> None:
+    metrics, store = Metrics(), MemoryStore(SystemClock())
+    labels = {"channel": "slack", "bot": "helpdesk", "outcome": "dead", "reason": "delivery_failed"}
+    assert of(await exposed(metrics, store), "turnkeeper_turns_total", **labels) == 0
+    dead = Final((), "", Outcome("dead", Reason.DELIVERY_FAILED))
+    metrics.turn_completed(claim("helpdesk"), dead, 0.0, 1.0)
+    assert of(await exposed(metrics, store), "turnkeeper_turns_total", **labels) == 1
+
+
+async def test_an_answer_is_as_slow_as_the_person_felt_it_and_a_notice_is_none() -> None:
+    metrics, store = Metrics(), MemoryStore(SystemClock())
+    metrics.turn_completed(claim("helpdesk"), Final(("hi",), "hi", Outcome("answered")), 4.0, 2.0)
+    metrics.turn_completed(claim("helpdesk"), Final((), "", Outcome("failed", Reason.EMPTY_REPLY)), 40.0, 2.0)
+    samples = await exposed(metrics, store)
+    assert of(samples, "turnkeeper_reply_seconds_sum", channel="slack") == 6.0
+    assert of(samples, "turnkeeper_reply_seconds_bucket", channel="slack", le="5.0") == 0
+    assert of(samples, "turnkeeper_reply_seconds_bucket", channel="slack", le="10.0") == 1
+    assert of(samples, "turnkeeper_turn_duration_seconds_count", channel="slack") == 2
+
+
+async def test_a_family_that_grows_without_end_is_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(families, "MOST_SERIES", 3)
+    metrics, store = Metrics(), MemoryStore(SystemClock())
+    for number in range(9):
+        metrics.answered("slack", f"bot{number}", "accepted", "", 0.01)
+    samples = await exposed(metrics, store)
+    counted = {dict(labels)["bot"]: value for (name, labels), value in samples.items() if "webhooks" in name}
+    assert counted == {"bot0": 1, "bot1": 1, "bot2": 1, families.BEYOND: 6}
 
 
 async def test_what_waits_is_unknown_and_not_old_while_the_store_is_away(

@@ -22,6 +22,7 @@ from gateway.admin.status import SCOPES_KNOWN_FOR, BotStatuses, StatusView
 from gateway.hosting import HostedBot
 from gateway.status import KIND, StatusBook
 from gateway.tally import Tally, bucket, hour
+from gateway.verdict import What
 from tests import virtual_time
 from tests.conversation.fake_platform import in_turn, says
 from tests.conversation.made_up import message
@@ -81,15 +82,16 @@ def test_a_bot_begins_with_nothing_and_tells_what_arrived_and_what_was_answered(
         book = office.book
         empty = await office.statuses.of(VIEWER, "helpdesk")
         assert (empty.challenge_at, empty.first_event_at, empty.last_error, empty.ack_ms_p99) == (None,) * 4
-        book.answered("helpdesk", "challenge", "", 0.001)
+        book.answered("slack", "helpdesk", "challenge", "", 0.001)
         await asyncio.sleep(1)
-        for what, reason in (
+        told: tuple[tuple[What, str], ...] = (
             ("accepted", ""),
             ("duplicate", ""),
             ("ignored", "not_mentioned"),
             ("refused", "queue_full"),
-        ):
-            book.answered("helpdesk", what, reason, 0.003)
+        )
+        for what, reason in told:
+            book.answered("slack", "helpdesk", what, reason, 0.003)
         await office.house.say(message("one"))
         await office.house.say(message("two"))
         await office.house.quiet()
@@ -127,7 +129,7 @@ def test_a_signature_that_is_wrong_is_an_error_that_says_what_to_do() -> None:
     office = FrontOffice(says("fine"))
 
     async def story() -> None:
-        office.book.answered("helpdesk", "rejected", "signature", 0.001)
+        office.book.answered("slack", "helpdesk", "rejected", "signature", 0.001)
         found = await office.statuses.of(VIEWER, "helpdesk")
         assert found.rejected == {"signature": 1}
         assert found.first_event_at is None
@@ -263,7 +265,7 @@ def test_what_was_counted_while_the_store_was_away_is_added_once_it_is_back() ->
         records.away = 3
         running = asyncio.create_task(book.run())
         for number in range(10):
-            book.answered("helpdesk", "accepted", "", 0.001)
+            book.answered("slack", "helpdesk", "accepted", "", 0.001)
             assert (await book.tally("helpdesk")).acks["accepted"] == number + 1
             await asyncio.sleep(1)
         running.cancel()
@@ -281,7 +283,7 @@ def test_two_processes_count_into_one_record_and_lose_nothing() -> None:
         books = [StatusBook(records, LoopClock(), dict) for _ in range(2)]
         running = [asyncio.create_task(book.run()) for book in books]
         for number in range(50):
-            books[number % 2].answered("helpdesk", "accepted", "", 0.001)
+            books[number % 2].answered("slack", "helpdesk", "accepted", "", 0.001)
             await asyncio.sleep(0.3)
         for task in running:
             task.cancel()
@@ -296,7 +298,7 @@ def test_a_bot_that_was_removed_is_forgotten_so_that_a_later_one_of_its_name_beg
     office = FrontOffice(says("fine"))
 
     async def story() -> None:
-        office.book.answered("helpdesk", "challenge", "", 0.001)
+        office.book.answered("slack", "helpdesk", "challenge", "", 0.001)
         await office.book.add_up()
         route = office.routes.pop(("slack", "helpdesk"))
         await office.book.add_up()
@@ -312,7 +314,7 @@ def test_a_bot_that_is_only_not_in_force_keeps_its_status() -> None:
 
     async def story() -> None:
         await office.house.store.records.put("bot", "helpdesk", b"{}", expected=0)
-        office.book.answered("helpdesk", "challenge", "", 0.001)
+        office.book.answered("slack", "helpdesk", "challenge", "", 0.001)
         await office.book.add_up()
         office.routes.clear()
         await office.book.add_up()
@@ -327,7 +329,7 @@ def test_a_record_of_another_version_is_counted_anew() -> None:
     async def story() -> None:
         await records.put(KIND, "helpdesk", b"of a later version", expected=0)
         book = StatusBook(records, LoopClock(), dict)
-        book.answered("helpdesk", "accepted", "", 0.001)
+        book.answered("slack", "helpdesk", "accepted", "", 0.001)
         await book.add_up()
         assert (await book.tally("helpdesk")).acks == {"accepted": 1}
 

@@ -256,8 +256,8 @@ def test_of_a_link_to_what_never_became_a_turn_it_is_said_what_is_known() -> Non
         assert nothing.said_en.startswith(explanations.NEVER.en)
         assert explanations.QUIET.zh in nothing.said_zh
         for _ in range(3):
-            office.book.answered("helpdesk", "ignored", "not_mentioned", 0.001)
-        office.book.answered("helpdesk", "rejected", "signature", 0.001)
+            office.book.answered("slack", "helpdesk", "ignored", "not_mentioned", 0.001)
+        office.book.answered("slack", "helpdesk", "rejected", "signature", 0.001)
         counted = await only(office, "https://demo.slack.com/archives/C1/p1")
         assert "not_mentioned 3" in counted.said_en
         assert "signature 1" in counted.said_zh

@@ -117,8 +117,8 @@ async def test_lanes_show_the_text_of_the_other_replicas_reply(replicas: tuple[R
 
 async def test_what_one_counts_the_other_tells(replicas: tuple[Replica, Replica]) -> None:
     front, back = replicas
-    front.book.answered("helpdesk", "challenge", "", 0.002)
-    back.book.answered("helpdesk", "accepted", "", 0.002)
+    front.book.answered("slack", "helpdesk", "challenge", "", 0.002)
+    back.book.answered("slack", "helpdesk", "accepted", "", 0.002)
     async with asyncio.timeout(15):
         while (tally := await front.book.tally("helpdesk")).acks != {"challenge": 1, "accepted": 1}:
             await asyncio.sleep(0.05)

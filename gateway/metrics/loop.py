@@ -1,0 +1,37 @@
+"""The event loop: how late it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from prometheus_client.core import Metric
+
+from gateway.metrics.families import Histograms
+
+PROBE_EVERY = 0.5
+"""Seconds between two measurements."""
+
+_BOUNDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class LoopMetrics:
+    def __init__(self) -> None:
+        self._lags = Histograms(
+            "turnkeeper_event_loop_lag_seconds",
+            "How much later than asked for the event loop woke a timer.",
+            [],
+            _BOUNDS,
+        )
+        self._lag = self._lags.of()
+
+    async def run(self) -> None:
+        """Measure until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + PROBE_EVERY
+            await asyncio.sleep(PROBE_EVERY)
+            self._lag.observe(loop.time() - due)
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._lags.collect()
