@@ -79,6 +79,7 @@ class InboundMessage:
     ``edited_at``: ``text`` is what it was changed to at that time, by the platform's clock; 0 if it was not.
     ``asks``: the text is a question about the bot itself, which no model answers. ``declined`` names what else the
     message holds and this bot cannot read, such as a voice message or the name of a file.
+    ``traceparent``, as W3C writes it: where the trace of the turn goes on; empty while nothing is traced.
     """
 
     key: ConversationKey
@@ -93,6 +94,7 @@ class InboundMessage:
     edited_at: float = 0.0
     asks: Literal["", "help", "agents"] = ""
     declined: tuple[str, ...] = ()
+    traceparent: str = ""
 
     @property
     def stands_alone(self) -> bool:

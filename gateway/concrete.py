@@ -35,6 +35,7 @@ from gateway.admin.manifests import Manifest, NeedView
 from gateway.bot_settings import Agent as AgentSettings
 from gateway.bot_settings import AnyBot, SlackBot, StoredSlackBot
 from gateway.settings import Limits, Settings
+from gateway.tracing.port import Model, Tracing, Untraced
 
 LARK_HOSTS = {"feishu": "https://open.feishu.cn", "lark": "https://open.larksuite.com"}
 
@@ -93,8 +94,10 @@ class Maker:
         platforms: aiohttp.ClientSession,
         permits: Permits | None,
         playground: Callable[[str], Outbound] | None = None,
+        tracing: Tracing = Untraced(),  # noqa: B008 - has no state
     ) -> None:
         """``playground`` gives the outbound of a hidden bot; without it there are none."""
+        self._tracing = tracing
         self._playground = playground
         self._limits = limits
         self._models = models
@@ -105,7 +108,7 @@ class Maker:
         timeouts = settings.timeouts
         return Agent(
             id=settings.id,
-            provider=self._provider(settings),
+            provider=self._tracing.provider(self._provider(settings), _model(settings)),
             system_prompt=settings.system_prompt,
             max_context_tokens=settings.max_context_tokens,
             max_turns=self._limits.max_turns,
@@ -141,7 +144,7 @@ class Maker:
         return Bot(
             settings.id,
             agent,
-            channel.outbound,
+            self._tracing.outbound(channel.outbound),
             Gates(
                 enabled=settings.enabled,
                 users=frozenset(settings.allow.users),
@@ -165,7 +168,8 @@ class Maker:
         if self._playground is None:
             return None
         limits = BotLimits(queued=self._limits.max_queued, per_person=self._limits.max_replies_per_user)
-        return Bot(id, agent, self._playground(id), limits=limits, keep_texts=keep_texts)
+        outbound = self._tracing.outbound(self._playground(id))
+        return Bot(id, agent, outbound, limits=limits, keep_texts=keep_texts)
 
     def _provider(self, agent: AgentSettings) -> Provider:
         if agent.provider == "echo":
@@ -173,6 +177,12 @@ class Maker:
         return OpenAIProvider(
             model=agent.model, base_url=agent.base_url, api_key=plain(agent.api_key), http=self._models
         )
+
+
+def _model(agent: AgentSettings) -> Model:
+    if agent.provider == "echo":
+        return Model("echo", agent.model or "echo")
+    return Model(agent.provider, agent.model, agent.base_url)
 
 
 def limits_of_bots(settings: Settings) -> Callable[[str, str], BotLimits | None]:

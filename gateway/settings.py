@@ -165,6 +165,26 @@ class Kept(Section):
     audit: Annotated[Duration, Field(gt=0)] = 365 * 86400.0
 
 
+class Telemetry(Section):
+    """Traces go by OTLP over HTTP to ``otlp_endpoint``, below ``/v1/traces``, else to where OpenTelemetry's own
+    environment variables say; with neither there are none. ``sample``: the share of them that is kept.
+    """
+
+    otlp_endpoint: WebAddress | None = None
+    otlp_headers: dict[Annotated[str, Field(pattern=r"^[!-9;-~]+$")], Secret] | None = None
+    sample: Annotated[float, Field(ge=0, le=1)] | None = None
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _tells_nothing(cls, endpoint: str | None) -> str | None:
+        parts = urlsplit(endpoint or "")
+        if parts.username or parts.password:
+            raise invalid("holds a password; put it into telemetry.otlp_headers, as authorization")
+        if parts.path.rstrip("/").endswith("/v1/traces"):
+            raise invalid("is completed with /v1/traces here; leave that out")
+        return endpoint
+
+
 class Settings(Section):
     server: Server = Server()
     admin: Admin = Admin()
@@ -172,6 +192,7 @@ class Settings(Section):
     store: Store = Store()
     retention: Kept = Kept()
     limits: Limits = Limits()
+    telemetry: Telemetry = Telemetry()
     drain: Annotated[Duration, Field(le=86400)] = 330.0
     agents: tuple[Agent, ...] = ()
     bots: tuple[Bot, ...] = ()
@@ -216,6 +237,7 @@ _SECTIONS: dict[tuple[str, ...], type[Section]] = {
     ("store",): Store,
     ("retention",): Kept,
     ("limits",): Limits,
+    ("telemetry",): Telemetry,
     **SECTIONS,
 }
 

@@ -14,6 +14,7 @@ import queue
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -39,6 +40,7 @@ def configure(stream: TextIO = sys.stdout) -> None:
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        with_span,
         without_values,
     ]
     renderer: Processor
@@ -100,6 +102,24 @@ def report_to_log(loop: asyncio.AbstractEventLoop) -> None:
         _log.error("uncaught", cause=str(context["message"]), exc_info=context.get("exception"))
 
     loop.set_exception_handler(report)
+
+
+class _Spans:
+    """How the current span is named; nothing is traced where there is no way."""
+
+    current: Callable[[], tuple[str, str] | None] | None = None
+
+
+def name_spans(current: Callable[[], tuple[str, str] | None] | None) -> None:
+    """From now on lines tell trace and span, by their ids in hexadecimal, that ``current`` gives."""
+    _Spans.current = current
+
+
+def with_span(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Add trace_id and span_id of the span in which the line is written, if there is one."""
+    if _Spans.current is not None and (ids := _Spans.current()) is not None:
+        event["trace_id"], event["span_id"] = ids
+    return event
 
 
 def without_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -58,8 +58,10 @@ from gateway.replies import Replies
 from gateway.secret import Sources
 from gateway.settings import Settings
 from gateway.status import StatusBook
+from gateway.tracing.destination import Destination
+from gateway.tracing.destination import tracing as traces
+from gateway.tracing.port import Tracing
 from gateway.transports import Transports
-from gateway.webhooks import Webhooks
 from gateway.welcomes import Welcomes
 
 
@@ -95,7 +97,11 @@ class Gateway:
 
 @asynccontextmanager
 async def build(
-    settings: Settings, *, store: Store | None = None, clock: Clock | None = None
+    settings: Settings,
+    *,
+    store: Store | None = None,
+    clock: Clock | None = None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Gateway]:
     """The gateway of these settings, with its store and connections open until the context ends.
 
@@ -104,6 +110,8 @@ async def build(
     clock = clock or SystemClock()
     store = store or make_store(settings, clock)
     async with AsyncExitStack() as resources:
+        if tracing is None:  # closed last: what ends meanwhile is traced
+            tracing = await resources.enter_async_context(traces(_destination(settings), os.environ))
         await store.open()
         resources.push_async_callback(store.close)
         if settings.keyring is not None:
@@ -120,6 +128,7 @@ async def build(
             platforms,
             store.permits,
             playground_of(store.records, clock),
+            tracing,
         )
         hosting = Hosting(provisioned, store.records, sources, maker)
         resources.push_async_callback(hosting.close)
@@ -133,7 +142,7 @@ async def build(
             store.records, clock, lambda: {one.bot.id: one.channel for one in hosting.routes.values()}
         )
         metrics = Metrics()
-        observers = Observers(status, metrics)
+        observers = Observers(status, metrics, *tracing.observers)
         actor = Actor(
             executor,
             store.turns,
@@ -141,7 +150,9 @@ async def build(
             keep_turns=settings.limits.max_turns,
             observer=observers,
         )
-        directory = Directory(store, actor.run, clock, max_replies=settings.limits.max_replies)
+        directory = tracing.directory(
+            store, tracing.turns(actor.run), clock, max_replies=settings.limits.max_replies
+        )
         repetitions = Repetitions(store.records, clock)
         replies = Replies(in_flight, store.records, clock, alone=store.exclusive)
         statuses = BotStatuses(hosting.routes, hosting.problems, status, store.conversations)
@@ -156,7 +167,7 @@ async def build(
             "metrics": metrics.run,
             "marks": marks.run,
         }
-        webhooks = Webhooks(
+        webhooks = tracing.webhooks(
             hosting,
             directory,
             notices,
@@ -232,6 +243,12 @@ def _administration(
         playground=Playground(hosting.bots, store, directory, clock),
         selftest=SelfTest(bot_desk, hosting.bots, hosting.routes, store, directory, audit, clock, http),
     )
+
+
+def _destination(settings: Settings) -> Destination:
+    given = settings.telemetry
+    headers = {name: plain(value) for name, value in (given.otlp_headers or {}).items()}
+    return Destination(given.otlp_endpoint or "", headers, given.sample)
 
 
 def _identity_provider(settings: Settings) -> IdentityProvider | None:

@@ -82,6 +82,9 @@ def test_what_this_version_stores_stays_readable() -> None:
     guest = replace(said, address=replace(said.address, tenant="T2", home="T1"))
     assert stored_message.read((GOLDEN / "message.v1.guest.json").read_bytes()) == guest
     assert (guest.address.bot_tenant, said.address.bot_tenant) == ("T1", "T1")
+    traced = replace(said, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    assert stored_message.read((GOLDEN / "message.v1.traced.json").read_bytes()) == traced
+    assert stored_message.read(stored_message.write(traced)) == traced
     bind = replace(command("bind", "other"), identity="api:1")
     assert stored_message.read((GOLDEN / "message.v1.command.json").read_bytes()) == bind
     asks = replace(

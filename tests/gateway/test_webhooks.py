@@ -90,13 +90,15 @@ class Request:
     signed: bool = False
 
 
-def slack(event: object, *, at: float | None = None, bot: str = "helpdesk") -> Request:
-    return signed_by_slack(orjson.dumps(event), at=at, bot=bot)
+def slack(event: object, *, at: float | None = None, bot: str = "helpdesk", secret: str = SECRET) -> Request:
+    return signed_by_slack(orjson.dumps(event), at=at, bot=bot, secret=secret)
 
 
-def signed_by_slack(body: bytes, *, at: float | None = None, bot: str = "helpdesk") -> Request:
+def signed_by_slack(
+    body: bytes, *, at: float | None = None, bot: str = "helpdesk", secret: str = SECRET
+) -> Request:
     timestamp = str(int(time.time() if at is None else at))
-    mac = hmac.new(SECRET.encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256).hexdigest()
+    mac = hmac.new(secret.encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256).hexdigest()
     headers = {
         "Content-Type": "application/json",
         "X-Slack-Request-Timestamp": timestamp,

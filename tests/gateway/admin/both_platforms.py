@@ -19,6 +19,7 @@ from gateway.admin.selftest import STEPS, TestFinding
 from gateway.demo.lark import LarkStandin
 from gateway.demo.slack import SlackStandin
 from gateway.settings import load
+from gateway.tracing.port import Tracing
 from gateway.wiring import build
 from tests.conversation.stores.servers import free_port
 
@@ -44,7 +45,11 @@ class Town:
 
 @asynccontextmanager
 async def town(
-    folder: Path, *, public: bool = True, agent: dict[str, str] | None = None
+    folder: Path,
+    *,
+    public: bool = True,
+    agent: dict[str, str] | None = None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Town]:
     port = free_port()
     async with AsyncExitStack() as stack:
@@ -63,7 +68,7 @@ async def town(
         }
         path = folder / "turnkeeper.yaml"
         path.write_text(yaml.safe_dump(written), encoding="utf-8")
-        gateway = await stack.enter_async_context(build(load(path, {})))
+        gateway = await stack.enter_async_context(build(load(path, {}), tracing=tracing))
         assert gateway.administration is not None
         started = asyncio.Event()
         background = asyncio.create_task(gateway.background(started))
