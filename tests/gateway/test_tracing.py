@@ -414,10 +414,11 @@ asyncio.run(main())
 async def test_a_collector_that_never_answers_delays_the_end_by_a_bounded_time() -> None:
     async def swallow(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         taken.set()
-        await asyncio.Event().wait()
+        await over.wait()
         writer.close()
+        await writer.wait_closed()
 
-    taken = asyncio.Event()
+    taken, over = asyncio.Event(), asyncio.Event()
     server = await asyncio.start_server(swallow, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     with structlog.testing.capture_logs() as lines:
@@ -430,4 +431,6 @@ async def test_a_collector_that_never_answers_delays_the_end_by_a_bounded_time()
             closing_at = time.perf_counter()
         assert time.perf_counter() - closing_at < FLUSHED_WITHIN + 2
     assert "last spans lost" in [line["event"] for line in lines]
+    over.set()
     server.close()
+    await server.wait_closed()
