@@ -5,6 +5,8 @@ Invariant: a turn that was claimed is completed, put back, or lost to a later cl
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 
 from conversation.clock import Clock
@@ -44,6 +46,8 @@ class Actor:
         started = self._clock.now()
         try:
             ended = await self._executor.run(claim, stop)
+            if ended.asked:
+                claim = replace(claim, turn=replace(claim.turn, asked=ended.asked))
             following = await persistently(
                 lambda: self._turns.complete(
                     claim,

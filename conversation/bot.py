@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from conversation.busy import Limits, WhenBusy
 from conversation.courtesies import Greeting
@@ -10,6 +11,7 @@ from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage, Sender
 from conversation.outbound import Outbound
 from conversation.providers.port import Provider
+from conversation.source import Source
 from conversation.turn import Reason
 
 
@@ -24,7 +26,10 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A model with its instructions. ``max_turns`` and ``max_context_tokens`` bound the history it is given."""
+    """A model with its instructions. ``max_turns`` and ``max_context_tokens`` bound the history it is given.
+
+    ``images``: whether it is shown pictures; ``auto``: it is, and asked again without them where it refuses.
+    """
 
     id: str
     provider: Provider
@@ -32,6 +37,7 @@ class Agent:
     max_context_tokens: int = 100_000
     max_turns: int = 100
     timeouts: Timeouts = field(default_factory=Timeouts)
+    images: Literal["auto"] | bool = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,8 @@ class Bot:
     """Without ``keep_texts`` nothing of what is said stays: the model is given no history.
 
     ``choices`` are the ids of the agents that people may choose with ``/agent``. ``feedback``: 👍 and 👎 stand under
-    its answers. ``greeting`` is for who opens it for the first time; None: nobody is greeted.
+    its answers. ``greeting`` is for who opens it for the first time; None: nobody is greeted. Without a
+    ``source`` a turn knows nothing but the texts of its messages.
     """
 
     id: str
@@ -94,6 +101,7 @@ class Bot:
     choices: tuple[str, ...] = ()
     feedback: bool = True
     greeting: Greeting | None = None
+    source: Source | None = None
 
     @property
     def selectable(self) -> tuple[str, ...]:

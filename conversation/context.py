@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conversation.bot import Agent
-from conversation.providers.port import Entry, Prompt
+from conversation.providers.port import Entry, Image, Prompt
 
 ENTRY_OVERHEAD = 4
 """Tokens that an entry costs besides its text (OpenAI's counting guide: 3 per message and its role)."""
 
 
-def prompt(agent: Agent, history: Sequence[Entry], question: str) -> Prompt:
+IMAGE_TOKENS = 1_500
+"""What a picture is taken to cost (OpenAI's guide "Images and vision": 85 to about 1,500 for most)."""
+
+
+def prompt(
+    agent: Agent, history: Sequence[Entry], question: str, images: Sequence[Image] = (), said: str = ""
+) -> Prompt:
     """The newest whole turns of ``history`` that fit into the agent's budget, then the question itself."""
-    budget = agent.max_context_tokens - tokens(agent.system_prompt) - tokens(question) - 2 * ENTRY_OVERHEAD
+    asked = tokens(question) + IMAGE_TOKENS * len(images)
+    budget = agent.max_context_tokens - tokens(agent.system_prompt) - asked - 2 * ENTRY_OVERHEAD
     start = len(history)
     spent = 0
     for index in range(len(history) - 1, -1, -1):
@@ -22,7 +29,7 @@ def prompt(agent: Agent, history: Sequence[Entry], question: str) -> Prompt:
             break
         if history[index].role == "user":
             start = index
-    return Prompt(agent.system_prompt, (*history[start:], Entry("user", question)))
+    return Prompt(agent.system_prompt, (*history[start:], Entry("user", question, tuple(images))), said=said)
 
 
 def tokens(text: str) -> int:

@@ -36,6 +36,7 @@ from conversation.outbound import (
 )
 from conversation.persistence import persistently
 from conversation.providers.port import Entry, Prompt, ProviderError
+from conversation.question import Asking, Question
 from conversation.relay import Relay
 from conversation.retries import Retries
 from conversation.stop import Stop, StoppedError
@@ -75,6 +76,8 @@ class Ended:
     final: Final
     repair_after: float | None = None
     keep_texts: bool = True
+    asked: str = ""
+    """What the transcript keeps of the question; empty: the people's words."""
 
 
 class Executor:
@@ -94,12 +97,14 @@ class Executor:
         in_flight: InFlight | None = None,
         retries: Retries | None = None,
         marks: Marks | None = None,
+        asking: Asking | None = None,
     ) -> None:
         """``retries`` keeps questions whose reply failed; without it no reply has a button for that. ``marks`` shows
         people that their message is being answered.
         """
         self._retries = retries
         self._marks = marks
+        self._asking = asking or Asking()
         self._bots = bots
         self._agents = agents
         self._turns = turns
@@ -130,19 +135,20 @@ class Executor:
         relay = Relay(
             bot.outbound, claim, checkpoint, self._clock, lambda final: self._offered(bot, turn, final)
         )
+        question = Question()
         begun_at = self._clock.now()
         try:
             with self._in_flight.showing(
                 claim.key, turn.id, lambda: relay.answer, begun_at, kept=bot.keep_texts
             ):
-                final = turn.delivery.final or await self._decide(bot, claim, relay, stop)
+                final = turn.delivery.final or await self._decide(bot, claim, relay, stop, question)
                 await relay.settle(final)
             await self._keep_for_retry(bot, turn, relay, final)
         except DeliveryStoppedError:
             # The platform tells of the same wish: heard after this turn it would end the next one.
             await stop.told(within=STOP_HEARD_WITHIN)
             final = Final((), relay.answer, Outcome("cancelled", Reason.CANCELLED))
-            return Ended(final, keep_texts=bot.keep_texts)
+            return Ended(final, keep_texts=bot.keep_texts, asked=question.kept)
         except DeliveryError as trouble:
             refused = isinstance(trouble, DeliveryRefusedError)
             if not refused and turn.failures < FAILURES_BEFORE_DEAD:
@@ -151,7 +157,8 @@ class Executor:
             final = await self._give_up(turn, relay)
         begun_before = claim.last_send_at is not None or turn.crashes or turn.failures
         in_doubt = final.texts and (begun_before or relay.has_pending_edit)
-        return Ended(final, bot.outbound.repair_after if in_doubt else None, bot.keep_texts)
+        repair_after = bot.outbound.repair_after if in_doubt else None
+        return Ended(final, repair_after, bot.keep_texts, question.kept)
 
     def completed(self, claim: Claim) -> None:
         """The claim's turn has its outcome in the store."""
@@ -180,13 +187,13 @@ class Executor:
             )
         return last_words
 
-    async def _decide(self, bot: Bot, claim: Claim, relay: Relay, stop: Stop) -> Final:
+    async def _decide(self, bot: Bot, claim: Claim, relay: Relay, stop: Stop, question: Question) -> Final:
         turn, agent = claim.turn, self._agents.get(claim.agent, bot.agent)
         unasked = _without_model(bot, claim, relay)
         if unasked is not None:
             return unasked
         try:
-            await self._converse(agent, turn, relay, stop, remembers=bot.keep_texts)
+            await self._converse(bot, agent, turn, relay, stop, question)
         except StoppedError as stopped:
             return _cut_short(turn, relay, stopped.reason)
         except ProviderError as failure:
@@ -202,7 +209,9 @@ class Executor:
             return _notice(turn, relay, Outcome("failed", Reason.EMPTY_REPLY))
         return Final(texts, relay.answer, Outcome("answered"))
 
-    async def _converse(self, agent: Agent, turn: Turn, relay: Relay, stop: Stop, *, remembers: bool) -> None:
+    async def _converse(
+        self, bot: Bot, agent: Agent, turn: Turn, relay: Relay, stop: Stop, question: Question
+    ) -> None:
         """Feed the model's whole answer to the relay while it shows it. Raises what either of them raised."""
         failure: Exception | None = None
         try:
@@ -210,7 +219,7 @@ class Executor:
                 tasks.create_task(relay.run(), name=f"relay {turn.id}")
                 try:
                     async with stop.heeded():
-                        await self._listen(agent, turn, relay, remembers=remembers)
+                        await self._listen(bot, agent, turn, relay, question)
                 except Exception as error:  # noqa: BLE001 - raised below, once the relay's call has ended
                     failure = error
                 relay.end()
@@ -219,15 +228,25 @@ class Executor:
         if failure is not None:
             raise failure
 
-    async def _listen(self, agent: Agent, turn: Turn, relay: Relay, *, remembers: bool) -> None:
-        history = await self._history(agent, turn) if remembers else ()
-        prompt = context.prompt(agent, history, turn.question)
+    async def _listen(self, bot: Bot, agent: Agent, turn: Turn, relay: Relay, question: Question) -> None:
+        history = await self._history(agent, turn) if bot.keep_texts else ()
+        await self._asking.fill(question, bot.source, agent, turn, history)
+
+        def asked() -> Prompt:
+            return context.prompt(agent, history, question.text, question.images, question.said)
+
+        prompt = asked()
         try:
             async with asyncio.timeout(agent.timeouts.reply):
                 for tried in range(1, MODEL_TRIES + 1):
                     try:
-                        await _stream(agent, prompt, relay)
+                        await _stream(agent, prompt, relay, question.lead)
                     except ProviderError as failure:
+                        unseen = question.images and agent.images == "auto" and tried < MODEL_TRIES
+                        if unseen and _is_refusal(failure, relay):
+                            question.without_images()
+                            prompt = asked()
+                            continue
                         wait = failure.retry_after
                         last = tried == MODEL_TRIES or relay.has_text
                         if last or wait is None or wait > LONGEST_MODEL_WAIT:
@@ -248,7 +267,13 @@ class Executor:
             raise ProviderError(Reason.CONTEXT_TIMEOUT, "the history was not read in time") from None
 
 
-async def _stream(agent: Agent, prompt: Prompt, relay: Relay) -> None:
+def _is_refusal(failure: ProviderError, relay: Relay) -> bool:
+    """Whether the model will not have this prompt, and nothing was answered."""
+    return failure.reason is Reason.MODEL_ERROR and failure.retry_after is None and not relay.has_text
+
+
+async def _stream(agent: Agent, prompt: Prompt, relay: Relay, lead: str) -> None:
+    """``lead`` is shown before the first piece."""
     loop = asyncio.get_running_loop()
     idle = agent.timeouts.idle
     moved_at = -math.inf
@@ -256,7 +281,8 @@ async def _stream(agent: Agent, prompt: Prompt, relay: Relay) -> None:
     try:
         async with patience, aclosing(agent.provider.stream(prompt)) as pieces:
             async for piece in pieces:
-                relay.feed(piece)
+                relay.feed(lead + piece if lead else piece)
+                lead = ""
                 now = loop.time()
                 if now - moved_at > idle * _IDLE_SLACK:
                     patience.reschedule(now + idle)

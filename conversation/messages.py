@@ -70,6 +70,21 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message. Its bytes stay at the platform until the turn begins.
+
+    ``media_type`` and ``size`` (bytes; 0: not told) are what the platform or the sender claims. ``ref`` is written
+    and read by the channel alone: what it needs to fetch the file.
+    """
+
+    kind: Literal["image", "file"]
+    name: str
+    media_type: str = ""
+    size: int = 0
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class InboundMessage:
     """One message to be answered, or a ``command`` to be obeyed (then ``text`` is empty).
 
@@ -80,6 +95,7 @@ class InboundMessage:
     ``asks``: the text is a question about the bot itself, which no model answers. ``declined`` names what else the
     message holds and this bot cannot read, such as a voice message or the name of a file.
     ``traceparent``, as W3C writes it: where the trace of the turn goes on; empty while nothing is traced.
+    ``group``: several people may talk in this conversation.
     """
 
     key: ConversationKey
@@ -95,6 +111,8 @@ class InboundMessage:
     asks: Literal["", "help", "agents"] = ""
     declined: tuple[str, ...] = ()
     traceparent: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    group: bool = False
 
     @property
     def stands_alone(self) -> bool:
@@ -110,3 +128,9 @@ class InboundMessage:
     def person(self) -> str:
         """Names the sender, see ``person_id``."""
         return person_id(self.key.channel, self.key.bot, self.sender.id)
+
+    @property
+    def said(self) -> str:
+        """The text, and of each file that it was there."""
+        notes = [f"[{file.kind}: {file.name}]" for file in self.attachments]
+        return "\n".join((self.text, *notes) if self.text else notes)

@@ -55,7 +55,11 @@ class Retries:
         """Keep the question of a turn whose final texts are shown. Raises StoreUnavailableError."""
         last = len(final.texts) - 1
         failed = FailedReply(
-            question=replace(turn.message, text=turn.question),
+            question=replace(
+                turn.message,
+                text=turn.words,
+                attachments=tuple(file for message in turn.messages for file in message.attachments),
+            ),
             turn=turn.id,
             part=last,
             ref=delivery.ref(last) or "",

@@ -114,6 +114,8 @@ class Turn:
     crashes: int = 0
     failures: int = 0
     delivery: Delivery = field(default_factory=Delivery)
+    asked: str = ""
+    """What the model was asked, as far as the transcript keeps it; known only once it was asked."""
 
     @property
     def message(self) -> InboundMessage:
@@ -122,8 +124,13 @@ class Turn:
 
     @property
     def question(self) -> str:
-        """What the model is asked."""
-        return "\n\n".join(message.text for message in self.messages)
+        """What the people said, or what the model was asked instead."""
+        return self.asked or "\n\n".join(message.said for message in self.messages)
+
+    @property
+    def words(self) -> str:
+        """What the people wrote, without what it came with."""
+        return "\n\n".join(message.text for message in self.messages if message.text)
 
     @property
     def reference(self) -> str:

@@ -18,7 +18,7 @@ class EchoProvider:
         self._delay = delay
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str, None]:
-        for word in _WORD.finditer(prompt.entries[-1].text):
+        for word in _WORD.finditer(prompt.said or prompt.entries[-1].text):
             if word.start():
                 await asyncio.sleep(self._delay)
             yield word.group()

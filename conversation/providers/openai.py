@@ -15,6 +15,7 @@ Source: OpenAI API reference, "Create chat completion", "The chat completion chu
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -175,6 +176,17 @@ class _Account:
         return replace(self._known or Answered(), finish_reason=finish_reason or "")
 
 
+def _content(entry: Entry) -> str | list[dict[str, object]]:
+    """Pictures go inline (docs: guide "Images and vision", Base64-encoded images)."""
+    if not entry.images:
+        return entry.text
+    parts: list[dict[str, object]] = [{"type": "text", "text": entry.text}] if entry.text else []
+    for image in entry.images:
+        url = f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
+        parts.append({"type": "image_url", "image_url": {"url": url}})
+    return parts
+
+
 class OpenAIProvider:
     """One model of one server. ``http`` stays the caller's to close; its own timeouts are not used.
 
@@ -221,7 +233,7 @@ class OpenAIProvider:
         """Nothing to do: the session belongs to the caller."""
 
     def _body(self, prompt: Prompt, options: Mapping[str, object]) -> bytes:
-        messages = [{"role": entry.role, "content": entry.text} for entry in prompt.entries]
+        messages = [{"role": entry.role, "content": _content(entry)} for entry in prompt.entries]
         if prompt.system:
             messages.insert(0, {"role": "system", "content": prompt.system})
         return orjson.dumps({"model": self._model, "messages": messages, "stream": True, **options})

@@ -8,10 +8,19 @@ all, and closes the stream when time is up or nobody wants the answer any more.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from conversation.turn import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture for the model to look at: PNG, JPEG, GIF or WebP."""
+
+    name: str
+    media_type: str
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +29,7 @@ class Entry:
 
     role: Literal["user", "assistant"]
     text: str
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +51,14 @@ class Answered:
 class Prompt:
     """What the model is asked: ``entries`` from old to new; the last is the message to be answered.
 
-    ``told`` is called at most once, when the stream ends, however it does. It must not raise.
+    ``told`` is called at most once, when the stream ends, however it does. It must not raise. ``said`` is the message
+    in its author's own words, without what was put around it for the model; empty: as in the last entry.
     """
 
     system: str
     entries: tuple[Entry, ...]
     told: Callable[[Answered], None] | None = None
+    said: str = ""
 
 
 class ProviderError(Exception):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from conversation.messages import Locale
 from conversation.texts import en, zh
 from conversation.texts.hints import Hint
+from conversation.texts.troubles import Trouble
 from conversation.turn import Reason
 
 _IDEOGRAPH = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -20,6 +21,7 @@ _HINTS = {"en": en.HINTS, "zh": zh.HINTS}
 _KINDS = {"en": en.KINDS, "zh": zh.KINDS}
 _SEPARATORS = {"en": ", ", "zh": "、"}
 _MOST_NAMES, _LONGEST_NAME = 5, 80
+_FILES = {"en": en.FILES, "zh": zh.FILES}
 _REFERENCES = {"en": en.REFERENCE, "zh": zh.REFERENCE}
 
 
@@ -42,6 +44,11 @@ def _listed(names: Sequence[str], locale: Locale) -> str:
 
 def hint(which: Hint, locale: Locale) -> str:
     return _HINTS[locale][which]
+
+
+def about_files(trouble: Trouble, names: Sequence[str], locale: Locale) -> str:
+    """What became of these files."""
+    return _FILES[locale][trouble].format(names=", ".join(names))
 
 
 def locale_of(text: str) -> Locale:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conversation.texts.hints import Hint
+from conversation.texts.troubles import Trouble
 from conversation.turn import Reason
 
 REFERENCE = "(ref {reference})"
@@ -69,3 +70,15 @@ KINDS = {
     "other": "this kind of message",
 }
 """What a message may hold besides text, where it has no name of its own."""
+
+FILES = {
+    Trouble.UNSUPPORTED: "📎 I can't read files like {names}.",
+    Trouble.NO_IMAGES: "📎 I can't look at images ({names}).",
+    Trouble.TOO_LARGE: "📎 Too large for me to read: {names}.",
+    Trouble.TOO_MANY: "📎 Too many files at once; I left out {names}.",
+    Trouble.TRUNCATED: "📎 I read only the beginning of {names}.",
+    Trouble.DAMAGED: "📎 I couldn't read {names}: damaged, protected, or not what the name says.",
+    Trouble.FORBIDDEN: "📎 I'm not allowed to open {names}.",
+    Trouble.GONE: "📎 {names}: no longer there.",
+    Trouble.UNREACHABLE: "📎 I couldn't download {names}; please send it again.",
+}

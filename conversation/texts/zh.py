@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conversation.texts.hints import Hint
+from conversation.texts.troubles import Trouble
 from conversation.turn import Reason
 
 REFERENCE = "（编号 {reference}）"
@@ -64,3 +65,15 @@ KINDS = {
     "other": "此类消息",
 }
 """What a message may hold besides text, where it has no name of its own."""
+
+FILES = {
+    Trouble.UNSUPPORTED: "📎 我无法读取此类文件：{names}。",
+    Trouble.NO_IMAGES: "📎 我无法查看图片（{names}）。",
+    Trouble.TOO_LARGE: "📎 文件过大，无法读取：{names}。",
+    Trouble.TOO_MANY: "📎 一次发送的文件太多，未读取：{names}。",
+    Trouble.TRUNCATED: "📎 只读取了开头部分：{names}。",
+    Trouble.DAMAGED: "📎 无法读取（已损坏、受保护或类型不符）：{names}。",
+    Trouble.FORBIDDEN: "📎 我无权打开：{names}。",
+    Trouble.GONE: "📎 文件已不存在：{names}。",
+    Trouble.UNREACHABLE: "📎 未能下载，请重新发送：{names}。",
+}

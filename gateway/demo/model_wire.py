@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import orjson
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter, model_validator
 
 from gateway.demo.answers import tokens
 
 MODEL = "demo-model"
+
+
+class TextPart(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    type: Literal["text"]
+    text: str
+
+
+class ImageUrl(BaseModel):
+    """OpenAI takes PNG, JPEG, WebP and GIF, inline (guide "Images and vision"); a link would have to be fetched."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    url: Annotated[str, Field(pattern=r"^data:image/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2}$")]
+    detail: Literal["auto", "low", "high"] | None = None
+
+
+class ImagePart(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+
+_PARTS = TypeAdapter(list[Annotated[TextPart | ImagePart, Discriminator("type")]])
 
 
 class Message(BaseModel):
@@ -19,6 +45,22 @@ class Message(BaseModel):
     role: Literal["system", "developer", "user", "assistant"]
     content: str
     name: str | None = None
+    images: tuple[str, ...] = ()
+    """Data URLs of the pictures that came with it, where the content was written as a list of parts."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_parts(cls, given: object) -> object:
+        match given:
+            case {"role": "user", "content": [_, *_] as written, **others} if "images" not in others:
+                parts = _PARTS.validate_python(written)
+                texts = [part.text for part in parts if isinstance(part, TextPart)]
+                images = tuple(part.image_url.url for part in parts if isinstance(part, ImagePart))
+                return {**others, "role": "user", "content": "\n".join(texts), "images": images}
+            case {"images": _}:
+                raise ValueError("Unrecognized request argument supplied: images")
+            case _:
+                return given
 
 
 class StreamOptions(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from conversation import context
 from conversation.bot import Agent
 from conversation.keys import ConversationKey, MalformedKeyError
+from conversation.messages import Attachment, Locale
 from conversation.providers.port import Entry
 from conversation.stored import UnreadableRecordError, stored_delivery, stored_message
-from conversation.texts import en, hint, locale_of, notice, zh
+from conversation.texts import about_files, en, hint, locale_of, notice, zh
 from conversation.texts.hints import Hint
+from conversation.texts.troubles import FOR_THE_MODEL, Trouble
 from conversation.turn import Delivery, Final, Outcome, Part, Reason, part_id
 from tests.conversation.fake_platform import FakeModel, says
 from tests.conversation.made_up import command, message
@@ -61,6 +64,13 @@ def test_every_reason_has_a_sentence_in_every_language() -> None:
         assert "abc123" in notice(Reason.STALE, locale, "abc123")
 
 
+def test_every_trouble_with_a_file_has_a_sentence_in_every_language() -> None:
+    for trouble in Trouble:
+        assert trouble in FOR_THE_MODEL
+        for locale in get_args(Locale):
+            assert "a.txt, b.txt" in about_files(trouble, ["a.txt", "b.txt"], locale)
+
+
 def test_every_hint_has_a_sentence_in_every_language() -> None:
     for table in (en.HINTS, zh.HINTS):
         assert set(table) == set(Hint)
@@ -91,6 +101,11 @@ def test_what_this_version_stores_stays_readable() -> None:
         message("/help"), identity="T1:C1:1.3", asks="help", edited_at=1_800_000_002.5, declined=("voice",)
     )
     assert stored_message.read((GOLDEN / "message.v1.asks.json").read_bytes()) == asks
+    picture = Attachment("image", "cat.png", "image/png", 48, '{"id":"F1"}')
+    with_files = replace(
+        message("look"), identity="T1:C1:1.4", group=True, attachments=(picture, Attachment("file", "a.txt"))
+    )
+    assert stored_message.read((GOLDEN / "message.v1.files.json").read_bytes()) == with_files
     assert stored_message.read(stored_message.write(bind)) == bind
     assert stored_message.read(stored_message.write(said)) == said
     assert stored_delivery.read(stored_delivery.write(delivery)) == delivery

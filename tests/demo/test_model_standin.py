@@ -80,7 +80,7 @@ async def test_without_stream_the_answer_comes_whole(model: ModelStandin, client
         {},
         {"messages": []},
         {"messages": [{"role": "assistant", "content": "hi"}]},
-        {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "video", "text": "hi"}]}]},
         {"messages": USER, "unheard_of": 1},
         {"messages": USER, "stream_options": {"include_usage": True}},
     ],
@@ -152,3 +152,16 @@ async def test_answers_differ_by_question_and_their_tokens_join_to_them() -> Non
     assert 80 <= len(tokens(one)) <= 160
     assert model.expected_answer("one") == one
     assert Message(role="user", content="x").content == "x"
+
+
+async def test_pictures_come_inline_and_nothing_else_does(model: ModelStandin, client: Client) -> None:
+    def asking(url: str) -> list[dict[str, Any]]:
+        parts = [{"type": "text", "text": "What is #7?"}, {"type": "image_url", "image_url": {"url": url}}]
+        return [{"role": "user", "content": parts}]
+
+    await client.events(messages=asking("data:image/png;base64,iVBORw=="))
+    assert model.calls_made[-1].messages[-1].images == ("data:image/png;base64,iVBORw==",)
+    for url in ("https://example.com/cat.png", "data:image/heic;base64,AAAA", "data:image/png;base64,!"):
+        body = {"model": "m", "messages": asking(url), "stream": True}
+        async with client.session.post(client.url, json=body) as answer:
+            assert answer.status == 400

@@ -171,7 +171,7 @@ class ReferenceTurns:
         if outcome.kind == "obeyed" and turn.refusal is not None:
             outcome = Outcome("cancelled", turn.refusal)  # it was stopped after its process had looked
         if final.answer and keep_texts:
-            said = Said(turn.id, person, now, turn.question, final.answer)
+            said = Said(turn.id, person, now, claim.turn.question, final.answer)
             self._transcripts.append(claim.key, said, keep_turns)
         if outcome.kind == "obeyed" and turn.message.command is not None:
             self._obey(claim.key, turn.message.command)

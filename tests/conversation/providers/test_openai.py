@@ -18,7 +18,7 @@ from aiohttp import web
 
 from conversation.providers.faults import LONGEST_RETRY_AFTER
 from conversation.providers.openai import OpenAIProvider
-from conversation.providers.port import Answered, Entry, Prompt, Provider, ProviderError
+from conversation.providers.port import Answered, Entry, Image, Prompt, Provider, ProviderError
 from conversation.providers.sse import LIMIT
 from conversation.turn import Reason
 
@@ -168,6 +168,23 @@ async def test_the_request_is_a_streamed_chat_completion(server: ModelServer, pr
         }
     ]
     assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
+
+
+async def test_pictures_go_inline_beside_their_text(server: ModelServer, provider: Provider) -> None:
+    picture = Image("cat.png", "image/png", b"\x89PNG")
+    entries = (
+        Entry("user", "first"),
+        Entry("assistant", "answer"),
+        Entry("user", "who?", (picture, picture)),
+    )
+    async for _ in provider.stream(Prompt("", entries)):
+        pass
+    part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}}
+    assert server.bodies[0]["messages"] == [
+        {"role": "user", "content": "first"},
+        {"role": "assistant", "content": "answer"},
+        {"role": "user", "content": [{"type": "text", "text": "who?"}, part, part]},
+    ]
 
 
 async def test_a_server_without_key_and_prompt_without_system(
