@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 from urllib.request import getproxies_environment
 
@@ -29,7 +30,7 @@ from conversation.stores.records import Records
 from conversation.stores.retention import Retention
 from conversation.stores.sqlite import SqliteStore
 from gateway import bot_settings as configured
-from gateway.admin.access import playground_bot, selftest_bot
+from gateway.admin.access import CANARY_BOT, playground_bot, selftest_bot
 from gateway.admin.backup import Copy
 from gateway.admin.manifests import Manifest, NeedView
 from gateway.bot_settings import Agent as AgentSettings
@@ -163,6 +164,13 @@ class Maker:
     def beside_bot(self, bot: Bot) -> Bot | None:
         """Whoever tests it is let in, also while it is switched off, and nothing of the test is remembered."""
         return self._hidden(selftest_bot(bot.id), bot.agent, keep_texts=False)
+
+    def canary(self, waiting: int) -> Bot:
+        """The hidden bot of ``gateway.pulse``: an echo, of which nothing is remembered."""
+        agent = Agent(CANARY_BOT, self._tracing.provider(EchoProvider(), Model("echo", "echo")))
+        bot = self._hidden(CANARY_BOT, agent, keep_texts=False)
+        assert bot is not None, "the canary's answers are shown by the playground's outbound"
+        return replace(bot, limits=BotLimits(queued=waiting))
 
     def _hidden(self, id: str, agent: Agent, *, keep_texts: bool) -> Bot | None:
         if self._playground is None:

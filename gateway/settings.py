@@ -32,6 +32,8 @@ from gateway.settings_errors import check_names, explained
 
 _REDIS = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 
+_SHORTEST_PULSE = 10.0
+
 
 class Server(Section):
     host: str = "127.0.0.1"
@@ -168,11 +170,20 @@ class Kept(Section):
 class Telemetry(Section):
     """Traces go by OTLP over HTTP to ``otlp_endpoint``, below ``/v1/traces``, else to where OpenTelemetry's own
     environment variables say; with neither there are none. ``sample``: the share of them that is kept.
+    ``canary``: seconds between two messages of ``gateway.pulse``, 0 for none.
     """
 
     otlp_endpoint: WebAddress | None = None
     otlp_headers: dict[Annotated[str, Field(pattern=r"^[!-9;-~]+$")], Secret] | None = None
     sample: Annotated[float, Field(ge=0, le=1)] | None = None
+    canary: Annotated[Duration, Field(le=3600)] = 60.0
+
+    @field_validator("canary")
+    @classmethod
+    def _bearable(cls, every: float) -> float:
+        if 0 < every < _SHORTEST_PULSE:
+            raise invalid(f"must be at least {_SHORTEST_PULSE:g}s, or 0 for no canary")
+        return every
 
     @field_validator("otlp_endpoint")
     @classmethod

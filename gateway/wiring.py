@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+from collections import ChainMap
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 from aiohttp import web
@@ -18,7 +21,7 @@ from conversation.directory import Directory
 from conversation.executor import Executor
 from conversation.in_flight import InFlight
 from conversation.marks import Marks
-from conversation.messages import InboundMessage
+from conversation.messages import InboundMessage, stable_id
 from conversation.notices import Notices
 from conversation.repairs import Repairs
 from conversation.retries import Retries
@@ -54,6 +57,7 @@ from gateway.hosting import Hosting, Provisioned
 from gateway.janitor import Janitor
 from gateway.metrics import Metrics, metrics_route
 from gateway.observers import Observers
+from gateway.pulse import WAITING, Pulse
 from gateway.replies import Replies
 from gateway.secret import Sources
 from gateway.settings import Settings
@@ -135,14 +139,22 @@ async def build(
         await hosting.start()
         in_flight = InFlight()
         retries, marks, notices = Retries(store.records, clock), Marks(), Notices()
+        metrics, canary = Metrics(), maker.canary(WAITING)
+        pulse = Pulse(canary, store.records, clock, metrics.canary, _replica(settings))
         executor = Executor(
-            hosting.bots, hosting.agents, store.turns, store.transcripts, clock, in_flight, retries, marks
+            ChainMap(hosting.bots, {canary.id: canary}),
+            hosting.agents,
+            store.turns,
+            store.transcripts,
+            clock,
+            in_flight,
+            retries,
+            marks,
         )
         status = StatusBook(
             store.records, clock, lambda: {one.bot.id: one.channel for one in hosting.routes.values()}
         )
-        metrics = Metrics()
-        observers = Observers(status, metrics, *tracing.observers)
+        observers = Observers(status, metrics, pulse, *tracing.observers)
         actor = Actor(
             executor,
             store.turns,
@@ -167,6 +179,8 @@ async def build(
             "metrics": metrics.run,
             "marks": marks.run,
         }
+        if settings.telemetry.canary:
+            beside["canary"] = partial(pulse.run, directory, settings.telemetry.canary)
         webhooks = tracing.webhooks(
             hosting,
             directory,
@@ -243,6 +257,11 @@ def _administration(
         playground=Playground(hosting.bots, store, directory, clock),
         selftest=SelfTest(bot_desk, hosting.bots, hosting.routes, store, directory, audit, clock, http),
     )
+
+
+def _replica(settings: Settings) -> str:
+    """Names this gateway among those of its store, the same after a restart."""
+    return stable_id("canary", socket.gethostname(), str(settings.server.port))
 
 
 def _destination(settings: Settings) -> Destination:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -114,6 +115,15 @@ class Chats:
                 break
             parts.append(Line("agent", part.text, part.growing, part.at, turn))
         return tuple(parts)
+
+    async def forget_answer(self, bot: str, chat: str, turn: str) -> None:
+        """Take its parts away before their time. One that somebody is still writing stays."""
+        for number in range(MOST_PARTS):
+            record = await self._records.get(KIND, part_record(bot, chat, part_id(turn, number)))
+            if record is None:
+                return
+            with contextlib.suppress(RecordConflictError):
+                await self._records.delete(KIND, record.id, expected=record.version)
 
     async def _lines(self, bot: str, chat: str, settled: dict[str, tuple[Line, ...]]) -> tuple[Line, ...]:
         """``settled`` keeps the answers that are not read again: those before the newest. One ends before the next

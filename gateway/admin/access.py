@@ -48,7 +48,9 @@ class Principal:
     bots: frozenset[str] | None = None
 
     def sees(self, bot: str) -> bool:
-        """``bot`` may also be one of those made beside a bot or an agent, see ``beside``."""
+        """``bot`` may also be one of those made beside a bot or an agent, see ``beside``. Nobody sees the canary."""
+        if bot == CANARY_BOT:
+            return False
         return self.bots is None or beside(bot) in self.bots
 
     def may(self, permission: Permission, bot: str | None = None) -> bool:
@@ -75,6 +77,10 @@ class Principal:
                 f"{self.name} is {self.role} and may not {permission}{f' at {bot}' if bot else ''}; use a token whose"
                 f" role includes it{scope}"
             )
+
+
+CANARY_BOT = "canary~gateway"
+"""The hidden bot of the end-to-end canary, see ``gateway.pulse``."""
 
 
 def playground_bot(agent: str) -> str:

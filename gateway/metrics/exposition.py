@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from conversation.directory import Directory
 from conversation.stores.conversations import Conversations, Queue
 from conversation.stores.port import StoreUnavailableError
+from gateway.metrics.canary import CanaryMetrics
 from gateway.metrics.loop import LoopMetrics
 from gateway.metrics.turns import TurnMetrics
 from gateway.metrics.webhooks import WebhookMetrics
@@ -30,6 +31,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._webhooks, self._turns, self._loop = WebhookMetrics(), TurnMetrics(), LoopMetrics()
+        self.canary = CanaryMetrics()
         self.answered = self._webhooks.answered
         self.turn_completed = self._turns.turn_completed
         self.turn_put_back = self._turns.turn_put_back
@@ -41,7 +43,7 @@ class Metrics:
         queues = await _queues([bot for _, bot in bots], conversations)
         registry = CollectorRegistry()
         registry.register(_Now(running, queues))
-        for metrics in (self._webhooks, self._turns, self._loop):
+        for metrics in (self._webhooks, self._turns, self._loop, self.canary):
             registry.register(metrics)
         return generate_latest(registry)
 
