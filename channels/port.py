@@ -114,10 +114,12 @@ class Upkeep:
 class Edited:
     """A person changed a message. The new text is answered if the old one still waits; else the edit is left.
 
-    ``message`` is as a new one would be, with the identity of the old one and its ``edited_at``.
+    ``message`` is as a new one would be, with the identity of the old one and its ``edited_at``. ``or_new``: the old
+    one may not have been for the bot, and then the new one is answered.
     """
 
     message: InboundMessage
+    or_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)

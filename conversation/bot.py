@@ -64,7 +64,8 @@ class Gates:
             return None
         if not self.admits(message.sender, message.key):
             return Reason.NOT_ALLOWED
-        return Reason.UNSUPPORTED if message.declined and not message.text else None
+        unreadable = message.declined and not (message.text or message.attachments)
+        return Reason.UNSUPPORTED if unreadable else None
 
     def refusal_to_stop(self, by: Sender, key: ConversationKey, asked_at: float, now: float) -> Reason | None:
         """Why a person may not end a reply of this conversation. What a bot that is switched off is still

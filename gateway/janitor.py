@@ -14,6 +14,7 @@ from conversation import retries
 from conversation.clock import Clock
 from conversation.stores.port import StoreUnavailableError
 from conversation.stores.records import Record, RecordConflictError, Records
+from gateway import welcomes
 
 DAY = 86400.0
 
@@ -41,6 +42,7 @@ PERISHABLES = (
     Perishable("live", 60.0),
     Perishable("status", 90 * DAY, "changed_at"),
     Perishable(retries.KIND, retries.KEPT_FOR),
+    Perishable(welcomes.KIND, 30 * DAY),
     Perishable("idempotency", DAY + 3600.0),
     Perishable("session", 60.0, "expires_at"),
 )

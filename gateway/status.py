@@ -30,6 +30,9 @@ KIND = "status"
 ADD_EVERY = 2.0
 """Seconds after which what was counted is in the store."""
 
+TROUBLES = frozenset({"app_rate_limited", "tokens_revoked", "app_uninstalled"})
+"""What a platform tells of a bot that its admin should see, among the reasons for which an event is ignored."""
+
 _TRIES = 20
 """As many replicas may add to one record at the same moment."""
 
@@ -115,6 +118,8 @@ class StatusBook:
             count.last_event_at = now
             if what == "ignored":
                 count.ignored[reason] += 1
+                if reason in TROUBLES:
+                    count.error(reason, now)
 
     def turn_completed(
         self,

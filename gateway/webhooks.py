@@ -129,9 +129,10 @@ class Webhooks:
                 return await self._admit(bot, message, taken)
             case Told(body):
                 return _Answer(ACCEPTED, body)
-            case Edited(message):
-                replaced = await self._directory.edit(message)
-                return _Answer(ACCEPTED if replaced else ignored("edited"))
+            case Edited(message, or_new):
+                if await self._directory.edit(message):
+                    return _Answer(ACCEPTED)
+                return await self._admit(bot, message) if or_new else _Answer(ignored("edited"))
             case Pressed():
                 verdict, said = await self._buttons.pressed(bot, hosted.channel, received)
                 return _Answer(verdict, NOTHING_TO_SAY if said is None else said)
@@ -139,7 +140,7 @@ class Webhooks:
                 return _Answer(await self._welcomes.opened(bot, received))
             case Revoked(what):
                 _log.warning("credentials revoked", bot=bot.id, cause=what)
-                return _Answer(ACCEPTED)
+                return _Answer(ignored(what))
             case StopReply():
                 return await self._stop(bot, received)
             case TakenBack(turn_id):

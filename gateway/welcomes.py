@@ -1,28 +1,46 @@
 """Greets people who open the direct message with a bot and have not talked with it.
 
-Invariants: nobody is greeted twice within a day, by any replica, nor while there is a conversation; a greeting is a
-courtesy, and stands in nobody's way.
+Invariants: nobody is greeted twice within 30 days, by any replica, nor while there is a conversation; a greeting is
+a courtesy, and stands in nobody's way.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from channels.port import Visited
 from conversation.bot import Bot
+from conversation.clock import Clock
 from conversation.courtesies import Greeting
 from conversation.messages import stable_id
 from conversation.notices import Notices, say
 from conversation.outbound import PartRequest, unsaved
+from conversation.stored import Stored
 from conversation.stores.port import Store
+from conversation.stores.records import RecordConflictError
 from conversation.texts import hint
 from conversation.texts.hints import Hint
 from conversation.turn import part_id
-from gateway.verdict import ACCEPTED, DUPLICATE, Verdict, ignored
+from gateway.verdict import ACCEPTED, Verdict, ignored
+
+KIND = "greeted"
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """``at``: when somebody, who cannot be told from it, was greeted."""
+
+    at: float
+
+
+stored_greeted = Stored("turnkeeper.greeted.v1", Greeted)
 
 
 class Welcomes:
-    def __init__(self, store: Store, notices: Notices) -> None:
+    def __init__(self, store: Store, notices: Notices, clock: Clock) -> None:
         self._store = store
         self._notices = notices
+        self._clock = clock
 
     async def opened(self, bot: Bot, seen: Visited) -> Verdict:
         """The admission to answer. Raises StoreUnavailableError."""
@@ -34,8 +52,12 @@ class Welcomes:
         if await self._store.conversations.find(seen.key) is not None:
             return ignored("known_person")
         once = stable_id(seen.key.channel, bot.id, f"greeting:{seen.by.tenant}:{seen.by.id}")
-        if not await self._store.turns.first_sight(bot.id, once):
-            return DUPLICATE
+        try:
+            await self._store.records.put(
+                KIND, once, stored_greeted.write(Greeted(self._clock.now())), expected=0
+            )
+        except RecordConflictError:
+            return ignored("known_person")
         self._notices.do("greeting", lambda: _greet(bot, greeting, seen, once))
         return ACCEPTED
 

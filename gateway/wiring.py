@@ -188,7 +188,7 @@ async def build(
             clock,
             observers,
             Buttons(store, directory, retries, notices, clock),
-            Welcomes(store, notices),
+            Welcomes(store, notices, clock),
             marks,
         )
         transports = Transports(hosting, webhooks, directory)

@@ -34,7 +34,7 @@ from channels.slack.manifest import SCOPES
 from channels.slack.normalise import normalise, turn_of
 from channels.slack.outbound import SlackOutbound
 from channels.slack.probe import challenge_probe, message_probe
-from channels.slack.slash import read_form
+from channels.slack.slash import CLOCKS_APART, read_form
 from channels.slack.socket import SocketMode
 from channels.slack.verify import Verifier
 from channels.slack.web_api import WebApi
@@ -43,9 +43,6 @@ from conversation.keys import ConversationKey
 from conversation.messages import Address
 from conversation.outbound import DeliveryError
 from conversation.stores.permits import Permits
-
-CLOCKS_APART = 600.0
-"""Seconds by which Slack's clock may be behind ours; with 300 its signatures are refused already."""
 
 API_BASE_URL = "https://slack.com/api/"
 
@@ -111,8 +108,8 @@ class SlackChannel:
                 return normalise(envelope, bot=self._bot, policy=self._policy, bot_user=own)
             case "url_verification":
                 return _challenge(envelope) or Ignored("malformed")
-            case _:
-                return Ignored("unsupported_event")
+            case other:
+                return Ignored(other if other == "app_rate_limited" else "unsupported_event")
 
     async def start(self) -> None:
         """Nothing to do: who the bot is comes with its events, or is asked when it is needed."""

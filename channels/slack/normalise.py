@@ -7,25 +7,38 @@ Invariant: a message and its ``app_mention`` twin become equal messages, whichev
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from channels.commands import command_or_message
-from channels.port import ChannelPolicy, Ignored, StopReply, TakenBack
-from channels.slack.controls import stop_pressed
-from channels.slack.events import Envelope, MessageEvent, OlderMessage, SessionStopped
+from channels.port import ChannelPolicy, Edited, Ignored, Revoked, StopReply, TakenBack, Visited
+from channels.slack.controls import home_opened, stop_pressed
+from channels.slack.events import (
+    AppUninstalled,
+    Envelope,
+    HomeOpened,
+    MessageEvent,
+    OlderMessage,
+    SessionStopped,
+    SharedFile,
+    TokensRevoked,
+)
 from channels.slack.keys import CHANNEL, conversation_key
 from channels.slack.mrkdwn import mentions, readable
 from conversation.messages import Address, InboundMessage, Sender, stable_id
 
 _SUBTYPES_OF_PEOPLE = frozenset({None, "file_share", "thread_broadcast"})
-_OTHER_SUBTYPES = {"message_changed": "edited", "message_deleted": "deleted", "bot_message": "bot_message"}
+_OTHER_SUBTYPES = {"message_deleted": "deleted", "bot_message": "bot_message"}
 _CHANNEL_TYPES = frozenset({None, "im", "channel", "group", "mpim"})
-_KNOWN_TYPES = frozenset({"message", "app_mention", "agent_session_stopped"})
+_KNOWN_TYPES = frozenset(
+    {"message", "app_mention", "agent_session_stopped", "app_home_opened", "tokens_revoked"}
+)
+_RECORDINGS = {"slack_audio": "voice", "slack_video": "video"}
 _SLACKBOT = "USLACKBOT"
 
 
-def normalise(
+def normalise(  # noqa: PLR0911 - one for each event
     envelope: Envelope, *, bot: str, policy: ChannelPolicy, bot_user: str | None
-) -> InboundMessage | StopReply | TakenBack | Ignored:
+) -> InboundMessage | Edited | StopReply | TakenBack | Visited | Revoked | Ignored:
     """``bot_user`` is the bot's own user id where it is known already; the event mostly tells it too."""
     tenant = envelope.team_id or envelope.enterprise_id
     match envelope.event:
@@ -35,9 +48,17 @@ def normalise(
                 own.add(bot_user)
             if event.removed:
                 return _taken_back(event, event.removed, own, tenant=tenant, bot=bot)
+            if event.subtype == "message_changed" or event.edited:
+                return _edited(event, own, tenant=tenant, bot=bot, policy=policy)
             return _from_message(event, own, tenant=tenant, bot=bot, policy=policy)
         case SessionStopped() as event:
             return stop_pressed(envelope, event, tenant=tenant, bot=bot, policy=policy)
+        case HomeOpened() as event:
+            return home_opened(event, tenant=tenant, bot=bot, policy=policy)
+        case TokensRevoked(tokens=tokens) if tokens.oauth and not tokens.bot:
+            return Ignored("user_token_revoked")
+        case (TokensRevoked() | AppUninstalled()) as event:
+            return Revoked(event.type, tenant or "")
         case event:
             known_type = event is None or event.type in _KNOWN_TYPES
             return Ignored("malformed" if known_type else "unsupported_event")
@@ -52,10 +73,36 @@ def _from_message(
     if not tenant or not event.user:
         return Ignored("malformed")
     text = readable(event.text or "", own=own)
-    if not text:
+    declined = tuple(_name(file) for file in event.files or ())
+    if not (text or declined):
         return Ignored("empty")
     message = _message(event, event.user, text, tenant=tenant, bot=bot, policy=policy)
-    return command_or_message(message)
+    return command_or_message(replace(message, declined=declined))
+
+
+def _name(file: SharedFile) -> str:
+    """What a person would call a file that is not read."""
+    return _RECORDINGS.get(file.subtype or "") or file.name or "file"
+
+
+def _edited(
+    event: MessageEvent, own: Collection[str], *, tenant: str | None, bot: str, policy: ChannelPolicy
+) -> Edited | Ignored:
+    """A message that its author changed. For one that mentions the bot now ``app_mention`` is sent, whether it did
+    before or not: who forgot to speak to the bot is answered.
+    """
+    message = event.rewritten if event.subtype == "message_changed" else event
+    if message is None or message.edited is None:
+        return Ignored(_not_by_a_person(event.message, own) or "unchanged" if event.message else "unchanged")
+    meant = _from_message(message, own, tenant=tenant, bot=bot, policy=policy)
+    if not isinstance(meant, InboundMessage):
+        return meant if isinstance(meant, Ignored) else Ignored("edited")
+    if meant.stands_alone or not meant.text:
+        return Ignored("edited")
+    at = message.edited.at or float(event.ts)
+    if event.type != "app_mention":
+        return Edited(replace(meant, edited_at=at))
+    return Edited(replace(meant, edited_at=at, sent_at=at), or_new=True)
 
 
 def _taken_back(
@@ -82,7 +129,7 @@ def _identity(tenant: str, chat: str, ts: str) -> str:
 def _not_from_a_person(event: MessageEvent, own: Collection[str]) -> str | None:
     if event.subtype not in _SUBTYPES_OF_PEOPLE:
         return _OTHER_SUBTYPES.get(event.subtype or "", "unsupported_subtype")
-    return _not_by_a_person(event, own) or ("edited" if event.edited else None)
+    return _not_by_a_person(event, own)
 
 
 def _not_by_a_person(message: MessageEvent | OlderMessage, own: Collection[str]) -> str | None:

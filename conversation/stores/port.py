@@ -173,10 +173,6 @@ class TurnStore(Protocol):
         """
         ...
 
-    async def first_sight(self, bot: str, id: str) -> bool:
-        """Whether this was not asked in the last 24 hours, by any process. ``id`` names something that is no turn."""
-        ...
-
     async def claim(self, session: str, most: int) -> tuple[Claim, ...]:
         """Claim up to ``most`` ready conversations whose bot and person are below their limits. None for a draining
         session. Raises SessionLostError, also for an expired one: it must renew first.

@@ -133,9 +133,6 @@ class ReferenceTurns:
         found = self._stopping.place_of(message.key.bot, message.turn_id)
         return found is not None and self._stopping.edit(*found, message)
 
-    async def first_sight(self, bot: str, id: str) -> bool:  # noqa: ARG002 - here is but one place
-        return self._seen.is_new(id)
-
     async def claim(self, session: str, most: int) -> tuple[Claim, ...]:
         if self._sessions.has_expired(session):
             raise SessionLostError("the lease has expired: renew it first")

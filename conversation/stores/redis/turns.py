@@ -167,10 +167,6 @@ class RedisTurns:
             )
         )
 
-    async def first_sight(self, bot: str, id: str) -> bool:
-        partition = await self._house.partition_for(bot)
-        return bool(await self._call("first_sight", partition, id, durable=True))
-
     async def claim(self, session: str, most: int) -> tuple[Claim, ...]:
         mine = self._sessions.known(session)
         shares = {HOME: most}

@@ -178,9 +178,6 @@ class SqliteTurns:
 
         return await self._writer.run(step)
 
-    async def first_sight(self, bot: str, id: str) -> bool:  # noqa: ARG002 - a file has no partitions
-        return await self._writer.run(lambda db: rows.first_sight(db, id, self._clock.now()))
-
     async def claim(self, session: str, most: int) -> tuple[Claim, ...]:
         def step(db: sqlite3.Connection) -> tuple[Claim, ...]:
             now = self._clock.now()

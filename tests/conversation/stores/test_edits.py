@@ -1,4 +1,4 @@
-"""Messages that people change while they wait, things that are seen once, and what people think, engine by engine."""
+"""Messages that people change while they wait, and what people think of answers, engine by engine."""
 
 from __future__ import annotations
 
@@ -99,12 +99,6 @@ async def test_a_question_about_the_bot_shares_its_turn_with_nobody(
     for said in (message("two"), replace(message("/help"), asks="help"), message("three")):
         await say(turns, session, said, limits=Limits(9), when_busy=when_busy)
     assert await waiting(store) == [["two"], ["/help"], ["three"]]
-
-
-async def test_something_is_seen_for_the_first_time_once(turns: TurnStore) -> None:
-    assert await turns.first_sight("helpdesk", "greeting 1")
-    assert not await turns.first_sight("helpdesk", "greeting 1")
-    assert await turns.first_sight("helpdesk", "greeting 2")
 
 
 async def test_what_somebody_thought_of_an_answer_stands_behind_its_turn(store: Store, session: str) -> None:

@@ -179,12 +179,6 @@ local function edit(keys, args)
   return 0
 end
 
--- args: time id. Gives 1 if it was not asked in the last SEEN_FOR seconds.
-local function first_sight(keys, args)
-  local now, at = time(args[1])
-  return seen(keys[1], now, at, args[2]) and 0 or 1
-end
-
 -- args: time kind key turn detail. Gives 1 if the conversation is known, and the event was appended.
 local function note(keys, args)
   local tag, _, at = keys[1], time(args[1])
@@ -195,7 +189,6 @@ end
 
 redis.register_function('@LIBRARY@_admit', admit)
 redis.register_function('@LIBRARY@_edit', edit)
-redis.register_function('@LIBRARY@_first_sight', first_sight)
 redis.register_function('@LIBRARY@_note', note)
 redis.register_function('@LIBRARY@_stop', stop)
 redis.register_function('@LIBRARY@_take_back', take_back)
