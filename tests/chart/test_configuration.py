@@ -119,6 +119,8 @@ def test_numbers_and_texts_arrive_as_they_were_written(tmp_path: Path) -> None:
     assert settings.drain == 120
     assert settings.server.public_url == "https://bots.example.com"
     assert settings.retention.transcripts == 90 * 86400
+    assert settings.telemetry.otlp_endpoint == "http://otel-collector.monitoring:4318"
+    assert (settings.telemetry.sample, settings.telemetry.canary) == (0.25, 300)
 
 
 def test_a_host_of_the_ingress_is_the_public_address_unless_another_is_said() -> None:

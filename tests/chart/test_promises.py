@@ -296,13 +296,14 @@ def test_the_network_policy_knows_the_ports_that_the_configuration_names() -> No
         "networkPolicy": {"enabled": True, "egressPorts": [443]},
         "store": {"url": "redis+sentinel://a:26379,b:26380/turns/0"},
         "proxy": {"https": "http://proxy:3128"},
+        "telemetry": {"otlp_endpoint": "http://otel-collector:4318"},
         "agents": [
             {**AGENT, "base_url": "http://vllm.models:8000/v1"},
             {**AGENT, "id": "plain", "base_url": "http://plain.models/v1"},
         ],
     }
     rule = rendered(values).one("NetworkPolicy").spec.egress[1]
-    assert sorted(port.port.plain for port in rule.ports) == [80, 443, 3128, 8000, 26379, 26380]
+    assert sorted(port.port.plain for port in rule.ports) == [80, 443, 3128, 4318, 8000, 26379, 26380]
 
 
 def test_nobody_reaches_the_admins_port_where_nobody_is_named() -> None:

@@ -138,6 +138,14 @@ REFUSED: Mapping[str, tuple[Values, str]] = {
         {**LEAST, "config": {"a": {"b": {"api_key": "hunter2"}}}},
         "config.a.b.api_key would stand in a ConfigMap",
     ),
+    "an open key of a collector": (
+        {**LEAST, "telemetry": {"otlp_headers": {"x-honeycomb-team-key": "hunter2"}}},
+        "telemetry.otlp_headers.x-honeycomb-team-key would stand in a ConfigMap",
+    ),
+    "a misspelt key of telemetry": (
+        {**LEAST, "telemetry": {"otlpEndpoint": "http://otel-collector:4318"}},
+        "otlpEndpoint",
+    ),
     "a section of the chart's": (
         {**LEAST, "config": {"secrets_key": "x"}},
         "config.secrets_key is made by the chart; write it as the value secretsKey instead",

@@ -19,6 +19,7 @@
 {{- $config := dict "server" $server "admin" $admin "secrets_key" (printf "file:%s/secrets-key" $path) "drain" .Values.drain -}}
 {{- $_ := set $config "store" (include "turnkeeper.configStore" . | fromYaml) -}}
 {{- with .Values.limits }}{{ $_ := set $config "limits" . }}{{ end -}}
+{{- with .Values.telemetry }}{{ $_ := set $config "telemetry" . }}{{ end -}}
 {{- $agents := list -}}
 {{- range .Values.agents -}}
   {{- $agent := omit . "existingSecret" "existingSecretKey" -}}

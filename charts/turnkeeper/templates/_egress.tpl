@@ -2,7 +2,7 @@
 {{- define "turnkeeper.egressPorts" -}}
 {{- $ports := list -}}
 {{- range .Values.networkPolicy.egressPorts }}{{ $ports = append $ports (int .) }}{{ end -}}
-{{- $addresses := list .Values.store.url .Values.proxy.http .Values.proxy.https -}}
+{{- $addresses := list .Values.store.url .Values.proxy.http .Values.proxy.https .Values.telemetry.otlp_endpoint -}}
 {{- range .Values.agents }}{{ $addresses = append $addresses .base_url }}{{ end -}}
 {{- range .Values.bots }}{{ $addresses = append $addresses .api_base_url }}{{ end -}}
 {{- range compact $addresses -}}

@@ -26,7 +26,12 @@ secrets.files has a Secret called values, whose place is taken by secrets.values
 {{- range $section, $values := dict "admin.oidc" .Values.admin.oidc "config" .Values.config }}
 {{- include "turnkeeper.problems.openSecrets" (list $section $values) }}
 {{- end }}
-{{- range $section := list "server" "admin" "store" "limits" "drain" "agents" "bots" "secrets_key" }}
+{{- range $name, $value := .Values.telemetry.otlp_headers }}
+{{- if and (regexMatch `(?i)auth|key|token|secret|cookie` $name) (not (include "turnkeeper.reference" $value)) }}
+telemetry.otlp_headers.{{ $name }} would stand in a ConfigMap for everybody to read; put it into a Secret, name that in secrets.files, and write file:/secrets/SECRET/KEY here
+{{- end }}
+{{- end }}
+{{- range $section := list "server" "admin" "store" "limits" "telemetry" "drain" "agents" "bots" "secrets_key" }}
 {{- if hasKey $.Values.config $section }}
 config.{{ $section }} is made by the chart; write it as the value {{ ternary "secretsKey" $section (eq $section "secrets_key") }} instead
 {{- end }}
