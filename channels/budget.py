@@ -21,6 +21,7 @@ from collections import deque
 
 from typing_extensions import override
 
+from channels.watch import UNWATCHED
 from conversation.outbound import LONGEST_WAIT, DeliveryDelayedError
 
 RESERVED_FOR_URGENT = 0.2
@@ -40,13 +41,21 @@ class Limit(ABC):
         self._level = burst
         self._measured_at: float | None = None
         self._closed_until = 0.0
+        self.watch = UNWATCHED
 
-    @abstractmethod
     async def take(self, *, urgent: bool) -> None:
         """Return when the call may be made. Cancelling gives the permit back.
 
         Raises DeliveryDelayedError for an urgent call while the platform does not want any for long.
         """
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
+        await self._take(urgent=urgent)
+        self.watch.waited(urgent, loop.time() - asked_at)
+
+    @abstractmethod
+    async def _take(self, *, urgent: bool) -> None:
+        """As ``take``, unwatched."""
 
     @abstractmethod
     async def try_take(self) -> bool:
@@ -95,7 +104,7 @@ class OwnLimit(Limit):
         self._timer: asyncio.TimerHandle | None = None
 
     @override
-    async def take(self, *, urgent: bool) -> None:
+    async def _take(self, *, urgent: bool) -> None:
         loop = asyncio.get_running_loop()
         if urgent and self._closed_until - (now := loop.time()) > LONGEST_WAIT:
             raise self._closed(now)

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing_extensions import override
 
 from channels.budget import RESERVED_FOR_URGENT, Limit, OwnLimit
+from channels.watch import UNWATCHED, PlatformWatch
 from conversation.outbound import LONGEST_WAIT, DeliveryDelayedError
 from conversation.stores.permits import Bucket, Permits
 from conversation.stores.port import StoreUnavailableError
@@ -56,14 +57,19 @@ class Budget:
 
     owner: str = ""
     permits: Permits | None = None
+    watch: PlatformWatch = UNWATCHED
 
     def limit(self, name: str, rate: float, burst: float) -> Limit:
         """``name`` tells this limit from the owner's others, in every version of Turnkeeper."""
+        limit: Limit
         if self.permits is None:
-            return OwnLimit(rate, burst)
-        return LeasedLimit(
-            self.permits, Bucket(f"{self.owner}:{name}", rate, burst, burst * RESERVED_FOR_URGENT)
-        )
+            limit = OwnLimit(rate, burst)
+        else:
+            limit = LeasedLimit(
+                self.permits, Bucket(f"{self.owner}:{name}", rate, burst, burst * RESERVED_FOR_URGENT)
+            )
+        limit.watch = self.watch
+        return limit
 
 
 class PerChat:
@@ -136,7 +142,7 @@ class LeasedLimit(Limit):
         self._recent, self._used_at = 0.0, 0.0
 
     @override
-    async def take(self, *, urgent: bool) -> None:
+    async def _take(self, *, urgent: bool) -> None:
         if urgent and self._closed_until - (now := asyncio.get_running_loop().time()) > LONGEST_WAIT:
             raise self._closed(now)
         call = _Call()

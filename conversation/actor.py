@@ -5,6 +5,7 @@ Invariant: a turn that was claimed is completed, put back, or lost to a later cl
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import structlog
@@ -43,7 +44,7 @@ class Actor:
 
     async def run(self, claim: Claim, stop: Stop) -> Claim | None:
         """Run one turn to its end; the claim that the freed slot received, if any."""
-        started = self._clock.now()
+        started, begun = self._clock.now(), asyncio.get_running_loop().time()
         try:
             ended = await self._executor.run(claim, stop)
             if ended.asked:
@@ -71,6 +72,9 @@ class Actor:
             return None
         self._executor.completed(claim)
         self._close_the_books(claim, ended.final, started)
+        if ended.first_text_at is not None and ended.final.answer and claim.turn.attempt == 1:
+            waited = started - claim.turn.admitted_at
+            self._observer.text_shown(claim, waited + ended.first_text_at - begun)
         return following
 
     async def _put_back(self, claim: Claim, trouble: DeliveryError | None) -> None:

@@ -25,6 +25,7 @@ from conversation.busy import Limits, WhenBusy
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
+from conversation.observer import SessionObserver, Unobserved
 from conversation.outbound import SEND_TIMEOUT
 from conversation.persistence import persistently
 from conversation.stop import Stop
@@ -64,7 +65,9 @@ class Directory:
         *,
         max_replies: int,
         machine_time: Callable[[], float] = lease.boottime,
+        observer: SessionObserver = Unobserved(),  # noqa: B008 - has no state
     ) -> None:
+        self._observer = observer
         self._store = store
         self._turns = store.turns
         self._run_turn = run_turn
@@ -242,11 +245,16 @@ class Directory:
             told = await self._turns.renew(
                 self._session, tuple(running.claim for running in self._running.values())
             )
+        except StoreUnavailableError:
+            self._observer.lease("failed")
+            raise
         except SessionLostError:
+            self._observer.lease("lost")
             _log.warning("session lost: everything that ran here is somebody else's", replies=self.running)
             await self._open_session()
             self._abandon_all()
             return
+        self._observer.lease("renewed")
         self._extend_lease(asked_at)
         self._forget_begun()
         for claim in told:

@@ -71,13 +71,16 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a turn ended, for ``TurnStore.complete``. ``repair_after`` is in seconds; None: no write can be late."""
+    """How a turn ended, for ``TurnStore.complete``. ``repair_after`` is in seconds; None: no write can be late.
+    ``first_text_at``: when the person saw the first text of this attempt, by the loop's time.
+    """
 
     final: Final
     repair_after: float | None = None
     keep_texts: bool = True
     asked: str = ""
     """What the transcript keeps of the question; empty: the people's words."""
+    first_text_at: float | None = None
 
 
 class Executor:
@@ -158,7 +161,7 @@ class Executor:
         begun_before = claim.last_send_at is not None or turn.crashes or turn.failures
         in_doubt = final.texts and (begun_before or relay.has_pending_edit)
         repair_after = bot.outbound.repair_after if in_doubt else None
-        return Ended(final, repair_after, bot.keep_texts, question.kept)
+        return Ended(final, repair_after, bot.keep_texts, question.kept, relay.first_text_at)
 
     def completed(self, claim: Claim) -> None:
         """The claim's turn has its outcome in the store."""

@@ -62,6 +62,7 @@ class Relay:
         self._live: LivePart | None = None
         self._sent_blindly: set[int] = set()
         self._pending = False
+        self._first_text_at: float | None = None
         self._changed = asyncio.Event()
         self._ended = False
         self._patience: asyncio.Timeout | None = None
@@ -69,6 +70,11 @@ class Relay:
     @property
     def has_text(self) -> bool:
         return bool(self._finished or self._growing)
+
+    @property
+    def first_text_at(self) -> float | None:
+        """When the person saw the first text of this attempt, by the loop's time."""
+        return self._first_text_at
 
     @property
     def has_pending_edit(self) -> bool:
@@ -138,6 +144,7 @@ class Relay:
                 part = await self._insist(partial(self._take_hold, number, text))
             is_last = number == len(final.texts) - 1
             await self._insist(partial(part.close, text, self._controls(final) if is_last else None))
+            self._seen(text)
             self._live = None
         for surplus in [part for part in self._delivery.parts if part.number >= len(final.texts)]:
             await self._insist(partial(self._take_away, surplus))
@@ -163,6 +170,7 @@ class Relay:
         elif text.strip():
             try:
                 await self._live.show(text)
+                self._seen(text)
             except DeliveryDelayedError as delayed:
                 await self._come_back_after(delayed)
 
@@ -173,6 +181,7 @@ class Relay:
                 if self._live is None:
                     self._live = await self._take_hold(len(self._finished), head)
                 await self._live.close(head)
+                self._seen(head)
             except (DeliveryDelayedError, DeliveryUnknownError) as trouble:
                 if not await self._unless_ended(asyncio.sleep(self._pause(trouble))):
                     return False
@@ -207,10 +216,16 @@ class Relay:
             await request.save("")
         self._sent_blindly.add(number)
         try:
-            return await self._outbound.open(request, text)
+            part = await self._outbound.open(request, text)
         except DeliveryDelayedError:
             self._sent_blindly.discard(number)
             raise
+        self._seen(text)
+        return part
+
+    def _seen(self, text: str) -> None:
+        if self._first_text_at is None and text.strip():
+            self._first_text_at = asyncio.get_running_loop().time()
 
     async def _take_away(self, surplus: Part) -> None:
         request, ref = self._request(surplus.number), surplus.ref

@@ -35,6 +35,7 @@ from gateway.admin.backup import Copy
 from gateway.admin.manifests import Manifest, NeedView
 from gateway.bot_settings import Agent as AgentSettings
 from gateway.bot_settings import AnyBot, SlackBot, StoredSlackBot
+from gateway.metrics import Metrics
 from gateway.settings import Limits, Settings
 from gateway.tracing.port import Model, Tracing, Untraced
 
@@ -96,9 +97,12 @@ class Maker:
         permits: Permits | None,
         playground: Callable[[str], Outbound] | None = None,
         tracing: Tracing = Untraced(),  # noqa: B008 - has no state
+        *,
+        metrics: Metrics | None = None,
     ) -> None:
         """``playground`` gives the outbound of a hidden bot; without it there are none."""
         self._tracing = tracing
+        self._metrics = metrics or Metrics()
         self._playground = playground
         self._limits = limits
         self._models = models
@@ -109,7 +113,7 @@ class Maker:
         timeouts = settings.timeouts
         return Agent(
             id=settings.id,
-            provider=self._tracing.provider(self._provider(settings), _model(settings)),
+            provider=self._watched(settings),
             system_prompt=settings.system_prompt,
             max_context_tokens=settings.max_context_tokens,
             max_turns=self._limits.max_turns,
@@ -131,6 +135,7 @@ class Maker:
                 policy=policy,
                 api_base_url=settings.api_base_url or "https://slack.com/api/",
                 permits=self._permits,
+                watch=self._metrics.platforms.watch("slack", settings.id),
             )
         return LarkChannel(
             settings.id,
@@ -139,6 +144,7 @@ class Maker:
             policy=policy,
             api_base_url=settings.api_base_url or LARK_HOSTS[settings.region],
             permits=self._permits,
+            watch=self._metrics.platforms.watch("lark", settings.id),
         )
 
     def bot(self, settings: AnyBot, agent: Agent, channel: Channel) -> Bot:
@@ -178,6 +184,11 @@ class Maker:
         limits = BotLimits(queued=self._limits.max_queued, per_person=self._limits.max_replies_per_user)
         outbound = self._tracing.outbound(self._playground(id))
         return Bot(id, agent, outbound, limits=limits, keep_texts=keep_texts)
+
+    def _watched(self, agent: AgentSettings) -> Provider:
+        model = _model(agent)
+        measured = self._metrics.models.measured(self._provider(agent), model.provider, model.name)
+        return self._tracing.provider(measured, model)
 
     def _provider(self, agent: AgentSettings) -> Provider:
         if agent.provider == "echo":

@@ -31,6 +31,10 @@ class Observers:
         for observer in self._observers:
             observer.turn_completed(claim, final, waited, ran)
 
+    def text_shown(self, claim: Claim, seconds: float) -> None:
+        for observer in self._observers:
+            observer.text_shown(claim, seconds)
+
     def turn_put_back(self, claim: Claim) -> None:
         for observer in self._observers:
             observer.turn_put_back(claim)

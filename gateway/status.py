@@ -138,6 +138,9 @@ class StatusBook:
             if outcome.kind in ("failed", "dead"):
                 count.error(str(outcome.reason), self._clock.now())
 
+    def text_shown(self, claim: Claim, seconds: float) -> None:
+        """Not counted."""
+
     def turn_put_back(self, claim: Claim) -> None:
         if "~" not in claim.key.bot:
             self._of(claim.key.bot).error("put_back", self._clock.now())

@@ -112,7 +112,8 @@ async def build(
     Raises StoreUnavailableError, WrongKeyError and CollisionError with what to do about it.
     """
     clock = clock or SystemClock()
-    store = store or make_store(settings, clock)
+    metrics, engine = Metrics(), store or make_store(settings, clock)
+    store = metrics.store.measured(engine)
     async with AsyncExitStack() as resources:
         if tracing is None:  # closed last: what ends meanwhile is traced
             tracing = await resources.enter_async_context(traces(_destination(settings), os.environ))
@@ -133,13 +134,14 @@ async def build(
             store.permits,
             playground_of(store.records, clock),
             tracing,
+            metrics=metrics,
         )
         hosting = Hosting(provisioned, store.records, sources, maker)
         resources.push_async_callback(hosting.close)
         await hosting.start()
         in_flight = InFlight()
         retries, marks, notices = Retries(store.records, clock), Marks(), Notices()
-        metrics, canary = Metrics(), maker.canary(WAITING)
+        canary = maker.canary(WAITING)
         pulse = Pulse(canary, store.records, clock, metrics.canary, _replica(settings))
         executor = Executor(
             ChainMap(hosting.bots, {canary.id: canary}),
@@ -163,13 +165,17 @@ async def build(
             observer=observers,
         )
         directory = tracing.directory(
-            store, tracing.turns(actor.run), clock, max_replies=settings.limits.max_replies
+            store,
+            tracing.turns(actor.run),
+            clock,
+            max_replies=settings.limits.max_replies,
+            observer=metrics,
         )
         repetitions = Repetitions(store.records, clock)
         replies = Replies(in_flight, store.records, clock, alone=store.exclusive)
         statuses = BotStatuses(hosting.routes, hosting.problems, status, store.conversations)
         administration = _administration(
-            settings, store, hosting, sources, directory, clock, platforms, replies, status, statuses
+            settings, engine, hosting, sources, directory, clock, platforms, replies, status, statuses
         )
         beside = {
             "replies": replies.run,
@@ -207,7 +213,7 @@ async def build(
                 app, admin = make_app(webhooks, directory), make_admin_app(exposed, api, console)
         repairs = Repairs(hosting.bots, store.turns)
         yield Gateway(
-            app, admin, store, directory, notices, repairs, hosting, administration, transports, beside
+            app, admin, engine, directory, notices, repairs, hosting, administration, transports, beside
         )
 
 

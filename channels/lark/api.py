@@ -6,6 +6,7 @@ code (docs: "通用错误码", "发送消息", CardKit's pages); no error text h
 
 from __future__ import annotations
 
+import time
 from enum import Enum
 from typing import TypeVar
 from urllib.parse import quote
@@ -18,9 +19,10 @@ from channels.budget import Limit
 from channels.lark.token import TenantToken
 from channels.lark.verify import LarkCredentials
 from channels.leased import Budget, PerChat
+from channels.watch import UNWATCHED, PlatformWatch, Result, result_of
 from conversation import lease
 from conversation.messages import Address
-from conversation.outbound import SEND_TIMEOUT, DeliveryDelayedError, DeliveryRefusedError
+from conversation.outbound import SEND_TIMEOUT, DeliveryDelayedError, DeliveryError, DeliveryRefusedError
 from conversation.stores.permits import Permits
 
 RATE, BURST = 0.95 * 1000 / 60, 0.95 * 50
@@ -33,6 +35,8 @@ RATE_LIMITED = frozenset({99991400, 11232, 11233, 11247})
 CHAT_RATE_LIMITED = 230020
 STILL_BEING_SENT = 230049
 TOKEN_INVALID = 99991663
+UNAUTHORIZED = frozenset({10014, TOKEN_INVALID, 99991661, 99991671, 99991401})
+"""The app's own id, secret, token or address."""
 OVERTAKEN = frozenset({200770, 300317})
 """A card has seen a number as high as this one: of a newer attempt, or of one that a store has forgotten, which the
 next attempt passes."""
@@ -168,12 +172,14 @@ class LarkApi:
         base_url: str,
         credentials: LarkCredentials | None,
         permits: Permits | None = None,
+        watch: PlatformWatch = UNWATCHED,
     ) -> None:
+        self._watch = watch
         self._http = http
         self._base = base_url.rstrip("/").removesuffix("/open-apis") + "/open-apis/"
         self._credentials = credentials
         self._token = TenantToken(self._fetch_token)
-        budget = Budget("lark" if credentials is None else f"lark:{credentials.app_id}", permits)
+        budget = Budget("lark" if credentials is None else f"lark:{credentials.app_id}", permits, watch)
         self._limits = {method: budget.limit(method.name.lower(), RATE, BURST) for method in Method}
         self._chats = PerChat(budget, "send", CHAT_RATE, CHAT_BURST)
 
@@ -280,6 +286,23 @@ class LarkApi:
         headers: dict[str, str],
     ) -> A:
         await lease.before_write(SEND_TIMEOUT)
+        asked_at = time.perf_counter()
+        try:
+            said = await self._ask(method, body, answer, ids, headers)
+        except DeliveryError as error:
+            self._watch.called(method.name.lower(), _result(error), time.perf_counter() - asked_at)
+            raise
+        self._watch.called(method.name.lower(), "ok", time.perf_counter() - asked_at)
+        return said
+
+    async def _ask(
+        self,
+        method: Method,
+        body: Body | None,
+        answer: type[A],
+        ids: tuple[str, ...],
+        headers: dict[str, str],
+    ) -> A:
         verb, path = method.value
         name = method.name.lower()
         try:
@@ -308,6 +331,18 @@ class LarkApi:
         if isinstance(refusal, RateLimitedError):
             await self._limits[method].close_for(refusal.delay)
         raise refusal
+
+
+def _result(error: DeliveryError) -> Result:
+    match error:
+        case RateLimitedError() | ChatLimitedError():
+            return "limited"
+        case LarkPendingError():
+            return "unknown"
+        case LarkRefusedError(code=code) if code in UNAUTHORIZED:
+            return "unauthorized"
+        case _:
+            return result_of(error)
 
 
 def _error(name: str, code: int, response: aiohttp.ClientResponse) -> DeliveryDelayedError | LarkRefusedError:

@@ -40,6 +40,7 @@ from channels.port import (
     Transport,
     WebhookRequest,
 )
+from channels.watch import UNWATCHED, PlatformWatch
 from conversation.keys import ConversationKey
 from conversation.messages import Address, stable_id
 from conversation.outbound import DeliveryError
@@ -68,6 +69,7 @@ class LarkChannel:
         policy: ChannelPolicy = ChannelPolicy(),  # noqa: B008 -- frozen
         api_base_url: str = "https://open.feishu.cn",
         permits: Permits | None = None,
+        watch: PlatformWatch = UNWATCHED,
     ) -> None:
         """``permits`` are shared with other processes; bots of one app have one budget there.
 
@@ -80,7 +82,7 @@ class LarkChannel:
             credentials if credentials and credentials.app_id and credentials.app_secret else None
         )
         self._app_id = "" if credentials is None else credentials.app_id
-        self._api = LarkApi(http, api_base_url, self._credentials, permits)
+        self._api = LarkApi(http, api_base_url, self._credentials, permits, watch)
         self._outbound = LarkOutbound(self._api, stream=policy.stream)
         self._transport: Transport | None = None
         self._own_id: str | None = None

@@ -38,6 +38,7 @@ from channels.slack.slash import CLOCKS_APART, read_form
 from channels.slack.socket import SocketMode
 from channels.slack.verify import Verifier
 from channels.slack.web_api import WebApi
+from channels.watch import UNWATCHED, PlatformWatch
 from conversation.clock import Clock, SystemClock
 from conversation.keys import ConversationKey
 from conversation.messages import Address
@@ -72,6 +73,7 @@ class SlackChannel:
         api_base_url: str = API_BASE_URL,
         permits: Permits | None = None,
         clock: Clock | None = None,
+        watch: PlatformWatch = UNWATCHED,
     ) -> None:
         """``permits`` are shared with other processes; bots of one token have one budget there."""
         self._bot = bot
@@ -79,13 +81,13 @@ class SlackChannel:
         self._verifier = None if credentials is None else Verifier(credentials.signing_secret)
         self._seen: set[str] = set()
         token = "" if credentials is None else credentials.bot_token
-        self._api = WebApi(token, http, api_base_url)
+        self._api = WebApi(token, http, api_base_url, watch)
         self._socket: SocketMode | None = None
         if credentials is not None and self._verifier is not None and credentials.app_token:
             self._socket = SocketMode(
                 bot, credentials.app_token, self._verifier, http, api_base_url, clock or SystemClock()
             )
-        self._outbound = SlackOutbound(self._api, policy, Budget(f"slack:{nameless(token)}", permits))
+        self._outbound = SlackOutbound(self._api, policy, Budget(f"slack:{nameless(token)}", permits, watch))
 
     @property
     def outbound(self) -> SlackOutbound:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from channels.watch import Result, result_of
 from conversation.outbound import (
     DeliveryDelayedError,
     DeliveryError,
@@ -91,6 +92,16 @@ class SlackRefusedError(DeliveryRefusedError):
     def __init__(self, method: str, code: str) -> None:
         super().__init__(f"{method}: {code}")
         self.code = code
+
+
+def result(error: DeliveryError) -> Result:
+    match error:
+        case RateLimitedError():
+            return "limited"
+        case SlackRefusedError(code=code) if code in TOKEN_REFUSED:
+            return "unauthorized"
+        case _:
+            return result_of(error)
 
 
 def answered(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -16,8 +17,9 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from channels.budget import Limit
 from channels.slack import errors
+from channels.watch import UNWATCHED, PlatformWatch
 from conversation import lease
-from conversation.outbound import SEND_TIMEOUT
+from conversation.outbound import SEND_TIMEOUT, DeliveryError
 
 _log = logging.getLogger("channels.slack.web_api")
 # slack_sdk formats every call with its text, even for nobody, unless its logger itself is above DEBUG.
@@ -92,8 +94,15 @@ class _Arguments:
 class WebApi:
     """One workspace's bot on one shared HTTP session, which stays its owner's to close."""
 
-    def __init__(self, token: str | TokenSource, http: aiohttp.ClientSession, base_url: str) -> None:
+    def __init__(
+        self,
+        token: str | TokenSource,
+        http: aiohttp.ClientSession,
+        base_url: str,
+        watch: PlatformWatch = UNWATCHED,
+    ) -> None:
         """An empty ``token`` is none: for the few methods that are called without."""
+        self._watch = watch
         self._tokens = FixedToken(token) if isinstance(token, str) else token
         self._client = AsyncWebClient(
             base_url=base_url,
@@ -147,6 +156,16 @@ class WebApi:
 
     async def _attempt(self, call: Call, answer: type[Answer], arguments: _Arguments, token: str) -> Answer:
         await lease.before_write(SEND_TIMEOUT)
+        asked_at = time.perf_counter()
+        try:
+            said = await self._ask(call, answer, arguments, token)
+        except DeliveryError as error:
+            self._watch.called(call.method, errors.result(error), time.perf_counter() - asked_at)
+            raise
+        self._watch.called(call.method, "ok", time.perf_counter() - asked_at)
+        return said
+
+    async def _ask(self, call: Call, answer: type[Answer], arguments: _Arguments, token: str) -> Answer:
         # Errors are raised `from None`: those of slack_sdk and pydantic carry the response or the input.
         try:
             # slack_sdk ignores its own timeout where a session is given.

@@ -16,6 +16,10 @@ from conversation.stores.conversations import Conversations, Queue
 from conversation.stores.port import StoreUnavailableError
 from gateway.metrics.canary import CanaryMetrics
 from gateway.metrics.loop import LoopMetrics
+from gateway.metrics.models import ModelMetrics
+from gateway.metrics.platforms import PlatformMetrics
+from gateway.metrics.session import SessionMetrics
+from gateway.metrics.store import StoreMetrics
 from gateway.metrics.turns import TurnMetrics
 from gateway.metrics.webhooks import WebhookMetrics
 
@@ -27,23 +31,37 @@ Bot = tuple[str, str]
 
 
 class Metrics:
-    """``gateway.observers.Watcher``. ``run`` measures the loop."""
+    """``gateway.observers.Watcher`` and ``conversation.observer.SessionObserver``. ``run`` measures the loop."""
 
     def __init__(self) -> None:
         self._webhooks, self._turns, self._loop = WebhookMetrics(), TurnMetrics(), LoopMetrics()
+        self._session = SessionMetrics()
+        self.models, self.platforms, self.store = ModelMetrics(), PlatformMetrics(), StoreMetrics()
         self.canary = CanaryMetrics()
         self.answered = self._webhooks.answered
         self.turn_completed = self._turns.turn_completed
+        self.text_shown = self._turns.text_shown
         self.turn_put_back = self._turns.turn_put_back
+        self.lease = self._session.lease
         self.run = self._loop.run
 
     async def exposed(self, running: int, bots: Collection[Bot], conversations: Conversations) -> bytes:
         """All of it in the text format. What waits is left out where the store cannot tell."""
         self._turns.expect(bots)
+        self.platforms.keep(bots)
         queues = await _queues([bot for _, bot in bots], conversations)
         registry = CollectorRegistry()
         registry.register(_Now(running, queues))
-        for metrics in (self._webhooks, self._turns, self._loop, self.canary):
+        for metrics in (
+            self._webhooks,
+            self._turns,
+            self.models,
+            self.platforms,
+            self.store,
+            self._session,
+            self._loop,
+            self.canary,
+        ):
             registry.register(metrics)
         return generate_latest(registry)
 

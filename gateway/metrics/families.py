@@ -71,10 +71,19 @@ class Counters:
 
 
 class Histograms:
-    """``bounds`` rise."""
+    """``bounds`` rise. With ``only_observed`` nothing is told of labels that were looked up and never observed."""
 
-    def __init__(self, name: str, help: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        help: str,
+        labels: Sequence[str],
+        bounds: Sequence[float],
+        *,
+        only_observed: bool = False,
+    ) -> None:
         self._name, self._help, self._labels = name, help, labels
+        self._only_observed = only_observed
         self._bounds = tuple(bounds)
         self._names = [*(repr(float(bound)) for bound in bounds), "+Inf"]
         self._distributions: dict[tuple[str, ...], Distribution] = {}
@@ -91,6 +100,8 @@ class Histograms:
     def collect(self) -> Iterator[Metric]:
         family = HistogramMetricFamily(self._name, self._help, labels=self._labels)
         for labels, one in self._distributions.items():
+            if self._only_observed and not any(one.counts):
+                continue
             up_to = list(zip(self._names, map(float, accumulate(one.counts)), strict=True))
             family.add_metric(labels, up_to, one.total)
         yield family

@@ -49,6 +49,12 @@ class TurnMetrics:
             ["channel"],
             _BOUNDS,
         )
+        self._first_text = Histograms(
+            "turnkeeper_first_text_seconds",
+            "Time from a message's admission to the first visible text of its answer, of first attempts.",
+            ["channel"],
+            _BOUNDS,
+        )
         self._whole = Histograms(
             "turnkeeper_reply_seconds",
             "Time from a message's admission to its complete answer.",
@@ -85,6 +91,10 @@ class TurnMetrics:
         if claim.last_send_at is not None:
             self._taken_over.of(key.channel, "crash" if claim.turn.crashes else "release").add()
 
+    def text_shown(self, claim: Claim, seconds: float) -> None:
+        if "~" not in claim.key.bot:
+            self._first_text.of(claim.key.channel).observe(seconds)
+
     def turn_put_back(self, claim: Claim) -> None:
         if "~" not in claim.key.bot:
             self._put_back.of(claim.key.channel, claim.key.bot).add()
@@ -92,7 +102,7 @@ class TurnMetrics:
     def collect(self) -> Iterator[Metric]:
         for family in (self._turns, self._put_back, self._taken_over):
             yield from family.collect()
-        for histograms in (self._waited, self._ran, self._whole):
+        for histograms in (self._waited, self._ran, self._first_text, self._whole):
             yield from histograms.collect()
 
     def _bind(self, channel: str, bot: str, outcome: str, reason: str) -> _Known:

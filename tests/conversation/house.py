@@ -13,7 +13,7 @@ from conversation.directory import Directory
 from conversation.executor import Executor
 from conversation.in_flight import InFlight
 from conversation.messages import InboundMessage
-from conversation.observer import Observer, Unobserved
+from conversation.observer import Observer, SessionObserver, Unobserved
 from conversation.outbound import Outbound
 from conversation.repairs import Repairs
 from conversation.stores.events import Event
@@ -38,7 +38,9 @@ class House:
         store: MemoryStore | None = None,
         keep_texts: bool = True,
         outbound: Outbound | None = None,
+        session_observer: SessionObserver | None = None,
     ) -> None:
+        self._session_observer = session_observer or Unobserved()
         self.clock = LoopClock()
         self.platform = platform or FakePlatform()
         self.model = FakeModel(script)
@@ -71,6 +73,7 @@ class House:
             self.clock,
             max_replies=self.max_replies,
             machine_time=lambda: asyncio.get_running_loop().time(),
+            observer=self._session_observer,
         )
 
     @asynccontextmanager

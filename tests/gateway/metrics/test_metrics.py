@@ -25,30 +25,13 @@ from gateway.wiring import build
 from tests import virtual_time
 from tests.conversation.made_up import ManualClock, message
 from tests.conversation.stores.talk import wait
+from tests.gateway.metrics.samples import exposed, of, read
 from tests.gateway.test_webhooks import CONFIGURATION, slack, slack_message
-
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-def read(text: str) -> Samples:
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def of(samples: Samples, name: str, **labels: str) -> float | None:
-    return samples.get((name, frozenset(labels.items())))
 
 
 def claim(bot: str, *, last_send_at: float | None = None) -> Claim:
     turn = Turn("t1", (message("m1"),), admitted_at=0.0)
     return Claim(ConversationKey("slack", bot, "T1", "D1"), turn, 1, "s1", last_send_at)
-
-
-async def exposed(metrics: Metrics, store: MemoryStore) -> Samples:
-    return read((await metrics.exposed(3, [("slack", "helpdesk")], store.conversations)).decode())
 
 
 @asynccontextmanager
@@ -192,7 +175,7 @@ def test_the_loop_is_measured_twice_a_second() -> None:
 
 
 async def test_every_metric_is_in_the_operators_table_and_has_its_help() -> None:
-    documented = (Path(__file__).parents[2] / "docs" / "operate.md").read_text(encoding="utf-8")
+    documented = (Path(__file__).parents[3] / "docs" / "operate.md").read_text(encoding="utf-8")
     body = await Metrics().exposed(0, [], MemoryStore(SystemClock()).conversations)
     families = [one for one in text_string_to_metric_families(body.decode()) if one.type != "unknown"]
     assert len(families) > 5
