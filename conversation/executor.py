@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -192,7 +192,7 @@ class Executor:
 
     async def _decide(self, bot: Bot, claim: Claim, relay: Relay, stop: Stop, question: Question) -> Final:
         turn, agent = claim.turn, self._agents.get(claim.agent, bot.agent)
-        unasked = _without_model(bot, claim, relay)
+        unasked = _without_model(bot, claim, relay, self._agents)
         if unasked is not None:
             return unasked
         try:
@@ -297,7 +297,7 @@ async def _stream(agent: Agent, prompt: Prompt, relay: Relay, lead: str) -> None
         raise ProviderError(Reason.MODEL_TIMEOUT, f"the {waited_for} piece of text did not come") from None
 
 
-def _without_model(bot: Bot, claim: Claim, relay: Relay) -> Final | None:
+def _without_model(bot: Bot, claim: Claim, relay: Relay, agents: Container[str]) -> Final | None:
     """The end of a turn for which the model is not asked."""
     turn = claim.turn
     if turn.crashes >= CRASHES_BEFORE_DEAD:
@@ -305,7 +305,7 @@ def _without_model(bot: Bot, claim: Claim, relay: Relay) -> Final | None:
     refusal = turn.refusal or bot.gates.refusal(turn.message)
     if refusal is None:
         if turn.message.stands_alone:
-            return Final((told(bot, turn.message, claim.agent),), "", Outcome("obeyed"))
+            return Final((told(bot, turn.message, claim.agent, agents),), "", Outcome("obeyed"))
         return None
     if refusal in STOPPING:
         return _cut_short(turn, relay, refusal)

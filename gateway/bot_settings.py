@@ -64,6 +64,16 @@ class Allow(Section):
     chats: tuple[str, ...] = ()
 
 
+class Welcome(Section):
+    """What somebody reads who opens the bot for the first time. An empty ``text`` is ours, in their language."""
+
+    enabled: bool = True
+    text: Annotated[str, Field(max_length=2000)] = ""
+    prompts: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=200)], ...], Field(max_length=4)
+    ] = ()
+
+
 class BotOptions(Section):
     """What may be set besides, of a bot of any channel."""
 
@@ -78,6 +88,9 @@ class BotOptions(Section):
     max_age: Annotated[Duration, Field(gt=0)] = 1800.0
     locale: Literal["auto", "en", "zh"] = "auto"
     no_store: bool = False
+    agents: tuple[str, ...] = ()
+    feedback: bool = True
+    welcome: Welcome = Welcome()
 
 
 class _Bot(BotOptions):
@@ -272,6 +285,8 @@ _SHARED: dict[tuple[str, ...], type[Section]] = {
     ("agents", "timeouts"): Timeouts,
     ("bots", "slack", "allow"): Allow,
     ("bots", "lark", "allow"): Allow,
+    ("bots", "slack", "welcome"): Welcome,
+    ("bots", "lark", "welcome"): Welcome,
 }
 SECTIONS: dict[tuple[str, ...], type[Section]] = {
     **_SHARED,

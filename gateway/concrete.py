@@ -19,6 +19,7 @@ from channels.slack import manifest as slack_manifest
 from conversation.bot import Agent, Bot, Gates, Timeouts
 from conversation.busy import Limits as BotLimits
 from conversation.clock import Clock
+from conversation.courtesies import Greeting, Suggestion
 from conversation.outbound import Outbound
 from conversation.providers.echo import EchoProvider
 from conversation.providers.openai import OpenAIProvider
@@ -38,6 +39,9 @@ from gateway.bot_settings import AnyBot, SlackBot, StoredSlackBot
 from gateway.metrics import Metrics
 from gateway.settings import Limits, Settings
 from gateway.tracing.port import Model, Tracing, Untraced
+
+_LONGEST_TITLE = 75
+"""Characters of what a suggested question is called."""
 
 LARK_HOSTS = {"feishu": "https://open.feishu.cn", "lark": "https://open.larksuite.com"}
 
@@ -162,6 +166,9 @@ class Maker:
             _limits(settings, self._limits),
             "queue" if settings.when_busy == "reject" else settings.when_busy,
             keep_texts=not settings.no_store,
+            choices=settings.agents,
+            feedback=settings.feedback,
+            greeting=_greeting(settings.welcome),
         )
 
     def beside_agent(self, agent: Agent) -> Bot | None:
@@ -202,6 +209,15 @@ def _model(agent: AgentSettings) -> Model:
     if agent.provider == "echo":
         return Model("echo", agent.model or "echo")
     return Model(agent.provider, agent.model, agent.base_url)
+
+
+def _greeting(welcome: configured.Welcome) -> Greeting | None:
+    if not welcome.enabled:
+        return None
+    return Greeting(
+        welcome.text,
+        tuple(Suggestion(prompt[:_LONGEST_TITLE], prompt) for prompt in welcome.prompts),
+    )
 
 
 def limits_of_bots(settings: Settings) -> Callable[[str, str], BotLimits | None]:

@@ -282,6 +282,9 @@ def _of_channel(settings: AnyBot) -> AnyBot:
             "max_replies": None,
             "max_age": 0.0,
             "no_store": False,
+            "agents": (),
+            "feedback": True,
+            "welcome": None,
         }
     )
 

@@ -158,7 +158,7 @@ class Webhooks:
                 return _Answer(Verdict("rejected", reason), status=status)
 
     async def _admit(self, bot: Bot, message: InboundMessage, taken: bytes = NOTHING_TO_SAY) -> _Answer:
-        message = _choosable(bot, message)
+        message = self._choosable(bot, message)
         refusal = bot.gates.on_arrival(message, self._clock.now())
         admission = await self._directory.admit(
             message, limits=bot.limits, when_busy=bot.when_busy, refusal=refusal
@@ -175,6 +175,15 @@ class Webhooks:
                     self._marks.received(bot.outbound, message)
                 return _Answer(Verdict("refused", refusal) if refusal else ACCEPTED, taken)
 
+    def _choosable(self, bot: Bot, message: InboundMessage) -> InboundMessage:
+        """A wish for an agent that people of this bot may not choose is answered with those that they may."""
+        command = message.command
+        if command is None or command.kind != "bind":
+            return message
+        if command.agent in bot.selectable and command.agent in self._hosting.agents:
+            return message
+        return replace(message, command=None, text="/agent", asks="agents")
+
     async def _stop(self, bot: Bot, wish: StopReply) -> _Answer:
         refusal = bot.gates.refusal_to_stop(wish.by, wish.key, wish.asked_at, self._clock.now())
         if refusal is not None:
@@ -182,14 +191,6 @@ class Webhooks:
         if await self._directory.stop(wish.key, wish.request, wish.asked_at):
             return _Answer(ACCEPTED, wish.done)
         return _Answer(NOTHING_TO_STOP, wish.nothing)
-
-
-def _choosable(bot: Bot, message: InboundMessage) -> InboundMessage:
-    """A wish for an agent that people of this bot may not choose is answered with those that they may."""
-    command = message.command
-    if command is None or command.kind != "bind" or command.agent in bot.selectable:
-        return message
-    return replace(message, command=None, text="/agent", asks="agents")
 
 
 def _is_probe(received: Received) -> bool:

@@ -34,6 +34,11 @@ USUAL = (
     Asked("conversation_per", "select", ("auto", "thread", "sender", "chat")),
     Asked("locale", "select", ("auto", "en", "zh")),
     Asked("stream", "check"),
+    Asked("feedback", "check"),
+    Asked("agents", "lines", optional=True),
+    Asked("welcome.enabled", "check"),
+    Asked("welcome.text", "long", optional=True),
+    Asked("welcome.prompts", "lines", optional=True),
 )
 ACCESS = (
     Asked("external_users", "select", ("deny", "allow")),
@@ -62,6 +67,11 @@ def values_of(bot: BotView) -> dict[str, str]:
         "conversation_per": given.conversation_per,
         "locale": given.locale,
         "stream": checked(given.stream),
+        "feedback": checked(given.feedback),
+        "agents": "\n".join(given.agents),
+        "welcome.enabled": checked(given.welcome.enabled),
+        "welcome.text": given.welcome.text,
+        "welcome.prompts": "\n".join(given.welcome.prompts),
         "external_users": given.external_users,
         "allow.users": "\n".join(given.allow.users),
         "allow.chats": "\n".join(given.allow.chats),
