@@ -5,6 +5,8 @@ Invariants:
 - a slot is taken from before a claim can be granted until its turn has ended, so that at most
   ``max_replies`` run at once;
 - every actor is a task of the group in ``run``: none outlives it;
+- while the event loop lags nothing is claimed beside what runs, unless nothing does: who waits is better
+  off elsewhere, or later;
 - while draining nothing new is claimed, what runs may end, and messages are still admitted to the queue;
 - what ran under a session that was lost makes no further write, may end the one under way, and tells the store.
 """
@@ -38,6 +40,9 @@ RENEW_EVERY = 4.0
 SWEEP_EVERY = 1.0
 """Seconds between two looks for due timers and ready conversations that nobody was woken for."""
 
+MOST_LAG = 0.25
+"""Seconds by which the event loop may be late for turns to be claimed."""
+
 ANSWERS_LATE_AT_MOST = 300.0
 """Seconds for which the epoch of a claim that began here is known: no answer of the store is later than that."""
 
@@ -66,8 +71,11 @@ class Directory:
         max_replies: int,
         machine_time: Callable[[], float] = lease.boottime,
         observer: SessionObserver = Unobserved(),  # noqa: B008 - has no state
+        lag: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """``lag``: seconds by which the event loop is late now."""
         self._observer = observer
+        self._lag = lag
         self._store = store
         self._turns = store.turns
         self._run_turn = run_turn
@@ -193,7 +201,9 @@ class Directory:
 
     @property
     def _free(self) -> int:
-        return 0 if self._draining else self._max_replies - len(self._running) - self._reserved
+        if self._draining or (self._running and self._lag() > MOST_LAG):
+            return 0
+        return self._max_replies - len(self._running) - self._reserved
 
     def _tell(self, stopped: Stopped | None) -> bool:
         """Tell the turn that it is stopped, if it runs here; the store tells other processes."""

@@ -170,6 +170,7 @@ async def build(
             clock,
             max_replies=settings.limits.max_replies,
             observer=metrics,
+            lag=metrics.lag,
         )
         repetitions = Repetitions(store.records, clock)
         replies = Replies(in_flight, store.records, clock, alone=store.exclusive)

@@ -33,6 +33,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
 
+    def work(self, seconds: float) -> None:
+        """Let the caller take so long, during which nobody else gets anything done."""
+        self._jumping.jumped += seconds
+
     def time(self) -> float:
         return self._jumping.jumped
 

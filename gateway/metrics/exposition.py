@@ -44,6 +44,7 @@ class Metrics:
         self.turn_put_back = self._turns.turn_put_back
         self.lease = self._session.lease
         self.run = self._loop.run
+        self.lag = self._loop.lag
 
     async def exposed(self, running: int, bots: Collection[Bot], conversations: Conversations) -> bytes:
         """All of it in the text format. What waits is left out where the store cannot tell."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 
 from prometheus_client.core import Metric
@@ -23,15 +24,22 @@ class LoopMetrics:
             [],
             _BOUNDS,
         )
-        self._lag = self._lags.of()
+        self._observed = self._lags.of()
+        self._latest = 0.0
+        self._due = math.inf
+
+    def lag(self) -> float:
+        """Seconds by which the loop is late now, as far as is known."""
+        return max(self._latest, asyncio.get_running_loop().time() - self._due)
 
     async def run(self) -> None:
         """Measure until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + PROBE_EVERY
+            self._due = loop.time() + PROBE_EVERY
             await asyncio.sleep(PROBE_EVERY)
-            self._lag.observe(loop.time() - due)
+            self._latest = max(0.0, loop.time() - self._due)
+            self._observed.observe(self._latest)
 
     def collect(self) -> Iterator[Metric]:
         yield from self._lags.collect()

@@ -41,6 +41,7 @@ class House:
         session_observer: SessionObserver | None = None,
     ) -> None:
         self._session_observer = session_observer or Unobserved()
+        self.lag = 0.0
         self.clock = LoopClock()
         self.platform = platform or FakePlatform()
         self.model = FakeModel(script)
@@ -74,6 +75,7 @@ class House:
             max_replies=self.max_replies,
             machine_time=lambda: asyncio.get_running_loop().time(),
             observer=self._session_observer,
+            lag=lambda: self.lag,
         )
 
     @asynccontextmanager

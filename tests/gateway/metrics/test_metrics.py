@@ -174,6 +174,29 @@ def test_the_loop_is_measured_twice_a_second() -> None:
     assert virtual_time.run(measured()) == 2
 
 
+def test_the_loop_is_late_while_somebody_works_and_until_it_was_measured_again() -> None:
+    async def story() -> list[float]:
+        loop, metrics = asyncio.get_running_loop(), Metrics()
+        assert isinstance(loop, virtual_time.VirtualLoop)
+        lags = [metrics.lag()]
+        running = asyncio.create_task(metrics.run())
+        await asyncio.sleep(0.4)
+        loop.work(0.5)
+        lags.append(metrics.lag())
+        await asyncio.sleep(0.01)
+        lags.append(metrics.lag())
+        await asyncio.sleep(0.6)
+        lags.append(metrics.lag())
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        return lags
+
+    unmeasured, late, measured, recovered = virtual_time.run(story())
+    assert (unmeasured, recovered) == (0.0, 0.0)
+    assert late == pytest.approx(0.4)
+    assert measured == pytest.approx(0.4)
+
+
 async def test_every_metric_is_in_the_operators_table_and_has_its_help() -> None:
     documented = (Path(__file__).parents[3] / "docs" / "operate.md").read_text(encoding="utf-8")
     body = await Metrics().exposed(0, [], MemoryStore(SystemClock()).conversations)
