@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from weakref import WeakSet
 
 from channels.lark.api import STREAM_CLOSED, LarkApi, LarkRefusedError
-from channels.lark.render import render, summary
+from channels.lark.render import PLACEHOLDER, rendering, summary
 from conversation.controls import Controls
 
 BLOCK = 100_000
@@ -29,8 +29,6 @@ REOPEN_AFTER = 9.5 * 60
 """Seconds. The platform ends streaming after 10 minutes, however much is written."""
 
 ELEMENT = "answer"
-PLACEHOLDER = "…"
-"""Shown before there is any text: an element's content may not be empty."""
 
 
 @dataclass(slots=True)
@@ -69,6 +67,7 @@ class CardPart:
         self._forget = forget
         self._shown_at = self._opened_at = asyncio.get_running_loop().time()
         self._has_permit = False
+        self._rendering = rendering()
         live.add(self)
 
     async def pace(self) -> None:
@@ -82,10 +81,12 @@ class CardPart:
         self._has_permit = True
 
     async def show(self, text: str) -> None:
-        await self._show(render(text), urgent=False)
+        """Only what is certain: as long as a text goes on the last one, the platform goes on typing."""
+        self._rendering.grow(text)
+        await self._show(self._rendering.settled, urgent=False)
 
     async def close(self, text: str, controls: Controls | None = None) -> None:  # noqa: ARG002 - none are drawn
-        final = render(text)
+        final = self._rendering.finish(text)
         try:
             await self._show(final, urgent=True)
         except LarkRefusedError as error:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from channels.lark.api import CARD_UNUSABLE, NOT_EDITABLE, LarkApi, LarkPendingError, LarkRefusedError
 from channels.lark.ref import Ref
-from channels.lark.render import plain
+from channels.lark.render import plain, post
 from conversation.controls import Controls
 from conversation.outbound import DeliveryDelayedError, PartRequest
 
@@ -25,7 +25,7 @@ def content_of(kind: Kind, text: str) -> dict[str, object]:
     """``md`` is a post's one element that draws Markdown, and stands alone in its paragraph."""
     if kind == "text":
         return {"text": plain(text)}
-    return {"zh_cn": {"content": [[{"tag": "md", "text": plain(text)}]]}}
+    return {"zh_cn": {"content": [[{"tag": "md", "text": post(text)}]]}}
 
 
 class OncePart:

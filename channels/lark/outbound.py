@@ -17,10 +17,10 @@ from channels.lark.api import (
     LarkPendingError,
     LarkRefusedError,
 )
-from channels.lark.card import BLOCK, PLACEHOLDER, Card, CardPart, card_json
+from channels.lark.card import BLOCK, Card, CardPart, card_json
 from channels.lark.once import Kind, OncePart
 from channels.lark.ref import Ref
-from channels.lark.render import cut, render
+from channels.lark.render import PLACEHOLDER, cut, settled
 from conversation.courtesies import Courtesies
 from conversation.outbound import DeliveryDelayedError, LivePart, PartRequest, ShownPart
 
@@ -67,7 +67,7 @@ class LarkOutbound:
             return await self._once(part, "post")
         card = self._cards.get(part.id)
         if card is None:
-            first = render(text) or PLACEHOLDER
+            first = settled(text) or PLACEHOLDER
             try:
                 card_id = await self._api.create_card(card_json(first, streaming=True))
             except LarkRefusedError as error:

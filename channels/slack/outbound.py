@@ -12,21 +12,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
 from channels.leased import Budget
-from channels.markdown import cut
 from channels.port import ChannelPolicy
 from channels.slack import errors
 from channels.slack.courtesies import SlackCourtesies
 from channels.slack.find import find_part, look_through
 from channels.slack.limits import Limits, Slot
 from channels.slack.post import Message, PostedPart, Ref, leave_processing, metadata, stop_stream
-from channels.slack.render import render, settled
+from channels.slack.render import cut, render, rendering, shown
 from channels.slack.stream import StreamedPart
 from channels.slack.web_api import Call, Done, Posted, WebApi
 from conversation.outbound import SEND_TIMEOUT, DeliveryStoppedError, LivePart, PartRequest, ShownPart
-
-PART_BYTES = 9_000
-"""UTF-8 bytes of one part: below 12,000 characters, which a post takes, and below what a stream took in public
-measurements (10.6 to 11.9 thousand bytes over its life)."""
 
 UNSTREAMABLE_FOR = 600.0
 """Seconds for which a kind of chat that refused a stream is not asked again."""
@@ -68,7 +63,7 @@ class SlackOutbound:
         return self._limits.held_back
 
     def cut(self, text: str) -> tuple[str, str] | None:
-        return cut(text, PART_BYTES)
+        return cut(text)
 
     async def open(self, part: PartRequest, text: str) -> LivePart:
         if self._may_stream(part) and (slot := await self._limits.try_stream()) is not None:
@@ -155,23 +150,25 @@ class SlackOutbound:
         return self._streams_in(part) and asyncio.get_running_loop().time() >= until
 
     async def _open_stream(self, part: PartRequest, text: str, slot: Slot) -> LivePart:
-        sent = settled(render(text))
-        posted = await self._api.write(
-            Call("chat.startStream", self._limits.start_stream, sending=True),
-            {
-                "channel": part.to.chat,
-                "thread_ts": part.to.thread,
-                "recipient_user_id": part.to.sender,
-                "recipient_team_id": part.to.tenant,
-                "chunks": [{"type": "markdown_text", "text": sent}],
-            },
-            Posted,
-        )
+        growing = rendering()
+        growing.grow(text)
+        sent = growing.settled
+        arguments: dict[str, object] = {
+            "channel": part.to.chat,
+            "thread_ts": part.to.thread,
+            "recipient_user_id": part.to.sender,
+            "recipient_team_id": part.to.tenant,
+        }
+        if sent:  # else all of it may still become something else
+            arguments["chunks"] = [{"type": "markdown_text", "text": sent}]
+        call = Call("chat.startStream", self._limits.start_stream, sending=True)
+        posted = await self._api.write(call, arguments, Posted)
         await part.save(Ref(ts=posted.ts, stream=True).model_dump_json())
-        return StreamedPart(self._api, self._limits, _message(part, posted.ts), slot, part.save, sent)
+        message = _message(part, posted.ts)
+        return StreamedPart(self._api, self._limits, message, slot, part.save, growing, sent)
 
     async def _open_post(self, part: PartRequest, text: str) -> LivePart:
-        rendered = render(text)
+        rendered = shown(text) if self._grows else render(text)
         arguments: dict[str, object] = {
             "channel": part.to.chat,
             "markdown_text": rendered,

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from channels.slack import errors
 from channels.slack.blocks import content, control_blocks
 from channels.slack.limits import Limits, Slot
-from channels.slack.render import render
+from channels.slack.render import PLACEHOLDER, rendering
 from channels.slack.web_api import Call, Done, WebApi
 from conversation.controls import Controls
 from conversation.outbound import DeliveryError
@@ -104,6 +104,7 @@ class PostedPart:
         self._api = api
         self._limits = limits
         self._message = message
+        self._rendering = rendering()
         self._shown = shown
         self._shown_at = asyncio.get_running_loop().time()
         self._permit = False
@@ -118,10 +119,11 @@ class PostedPart:
             self._permit = True
 
     async def show(self, text: str, controls: Controls | None = None) -> None:
-        await self._update(render(text), controls, urgent=False)
+        self._rendering.grow(text)
+        await self._update(self._rendering.shown or PLACEHOLDER, controls, urgent=False)
 
     async def close(self, text: str, controls: Controls | None = None) -> None:
-        await self._update(render(text), controls, urgent=True)
+        await self._update(self._rendering.finish(text) or PLACEHOLDER, controls, urgent=True)
         self._limits.updated_parts.discard(self)
 
     async def _update(self, rendered: str, controls: Controls | None, *, urgent: bool) -> None:

@@ -13,10 +13,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from channels.markdown import Rendering
 from channels.slack import errors
 from channels.slack.limits import Limits, Slot
 from channels.slack.post import Message, PostedPart, Ref, leave_processing, stop_stream
-from channels.slack.render import render, settled
+from channels.slack.render import PLACEHOLDER
 from channels.slack.web_api import Call, Done, WebApi
 from conversation.controls import Controls
 from conversation.outbound import (
@@ -38,13 +39,21 @@ class StreamedPart:
     """``conversation.outbound.LivePart`` of a stream; it becomes a PostedPart when the stream can go no further."""
 
     def __init__(
-        self, api: WebApi, limits: Limits, message: Message, slot: Slot, save: Save, sent: str
+        self,
+        api: WebApi,
+        limits: Limits,
+        message: Message,
+        slot: Slot,
+        save: Save,
+        rendering: Rendering,
+        sent: str,
     ) -> None:
         self._api = api
         self._limits = limits
         self._message = message
         self._slot = slot
         self._save = save
+        self._rendering = rendering
         self._sent: str | None = sent
         self._opened_at = self._shown_at = asyncio.get_running_loop().time()
         self._permit = False
@@ -64,7 +73,8 @@ class StreamedPart:
 
     async def show(self, text: str) -> None:
         if self._post is None:
-            if self._appendable() and await self._append(settled(render(text))):
+            self._rendering.grow(text)
+            if self._appendable() and await self._append(self._rendering.settled):
                 return
             await self._stop()
             self._post = await self._posted()
@@ -73,7 +83,7 @@ class StreamedPart:
 
     async def close(self, text: str, controls: Controls | None = None) -> None:
         if self._post is None:
-            rendered = render(text)
+            rendered = self._rendering.finish(text) or PLACEHOLDER
             continues = self._sent is not None and rendered.startswith(self._sent)
             rest = rendered[len(self._sent or "") :] if continues else ""
             if await self._stop(rest, controls) and continues:

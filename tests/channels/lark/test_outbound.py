@@ -186,7 +186,7 @@ async def test_a_full_part_fits_into_a_card(desk: Desk) -> None:
     assert halves is not None
     part = await desk.outbound.open(desk.part(), halves[0][:100])
     await part.close(halves[0])
-    assert desk.answer().text == halves[0]
+    assert desk.answer().text == halves[0].rstrip()
 
 
 # The ten minutes of a stream.

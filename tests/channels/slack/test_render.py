@@ -1,42 +1,86 @@
 from __future__ import annotations
 
-import re
-
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.slack.mrkdwn import readable
-from channels.slack.render import render, settled
-
-FIRES = re.compile(r"<!(channel|here|everyone|subteam\^)", re.IGNORECASE)
-pieces = st.lists(
-    st.sampled_from(
-        ["<", "!", "<!", "channel", "here>", "everyone", "subteam^S1>", "!--", "c", "text ", "字", "@"]
-    )
-).map("".join)
-
-
-@pytest.mark.parametrize("word", ["channel", "here", "everyone", "subteam^S012", "CHANNEL", "here|@here"])
-def test_broadcasts_do_not_fire(word: str) -> None:
-    assert render(f"a <!{word}> b") == f"a <\u200b!{word}> b"
+from channels.slack.render import PART_BYTES, PLACEHOLDER, RENDERED_BYTES, cut, render, rendering, shown
+from tests.channels.markdown.pieces import GROWING, texts_of
 
 
 @pytest.mark.parametrize(
-    "text", ["# Title\n**bold** [a](https://b.c)", "<!-- c -->", "<!DOCTYPE html>", "a < b", "<@U1>"]
+    ("tag", "text"),
+    [
+        ("<!channel>", "&lt;!channel>"),
+        ("<!subteam^S012>", "&lt;!subteam^S012>"),
+        ("<!CHANNEL>", "&lt;!CHANNEL>"),
+        ("<!here|@here>", "&lt;!here|@\u200bhere>"),
+        ("<@U1>", "&lt;@U1>"),
+        ("@everyone", "@\u200beveryone"),
+    ],
 )
-def test_the_models_markdown_stays_as_it_is(text: str) -> None:
+def test_nobody_is_notified(tag: str, text: str) -> None:
+    assert render(f"a {tag} b") == f"a {text} b"
+
+
+@pytest.mark.parametrize("word", ["!channel", "!here", "!everyone", "!subteam^S012", "!CHANNEL", "@U0A1"])
+def test_nobody_is_notified_by_code(word: str) -> None:
+    assert render(f"`<{word}>`") == f"`<\u200b{word}>`"
+    assert render(f"```\n<{word}>\n```") == f"```\n<\u200b{word}>\n```"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Title\n**bold** [a](https://b.c)",
+        "```\n<!-- c --> <!DOCTYPE html> <@a>\n```",
+        "a < b",
+        "`<!ELEMENT x>`",
+    ],
+)
+def test_what_slack_draws_itself_stays_as_it_is(text: str) -> None:
     assert render(text) == text
 
 
-@given(pieces)
-def test_no_text_notifies_everybody(text: str) -> None:
-    assert FIRES.search(render(text)) is None
+def test_nothing_to_be_seen_is_no_empty_message() -> None:
+    assert render(" \n") == render("\x07") == shown("**") == PLACEHOLDER
 
 
-@given(pieces, pieces)
-def test_what_was_appended_stays_right_when_more_text_comes(before: str, after: str) -> None:
-    assert render(before + after).startswith(settled(render(before)))
+@pytest.mark.parametrize("text", texts_of(GROWING, 12_000))
+def test_a_part_fits_into_a_message_whatever_rendering_adds(text: str) -> None:
+    rest: str | None = text
+    while rest:
+        part, rest = cut(rest) or (rest, None)
+        assert len(render(part).encode()) <= RENDERED_BYTES
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.sampled_from(GROWING), min_size=1, max_size=4).map("".join))
+def test_a_part_of_anything_fits_into_a_message(unit: str) -> None:
+    part, _ = cut(unit * (12_000 // len(unit))) or (unit, "")
+    assert len(render(part).encode()) <= RENDERED_BYTES
+
+
+def test_ordinary_text_fills_a_message() -> None:
+    halves = cut("A sentence of **some** words, with `code` in it. " * 400)
+    assert halves is not None
+    assert PART_BYTES - 600 < len(halves[0]) <= PART_BYTES
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text("a\n<`*- ", min_size=60, max_size=120), st.text("a\n<`*- ", min_size=60, max_size=120))
+def test_a_head_stays_when_more_text_follows(beginning: str, end: str) -> None:
+    text = (beginning * 200)[:9_500] + (end * 100)[:4_000]
+    heads = [halves[0] for size in range(1000, len(text), 500) if (halves := cut(text[:size])) is not None]
+    assert len(set(heads)) == 1
+
+
+def test_what_was_appended_to_a_stream_begins_what_ends_it() -> None:
+    growing = rendering()
+    growing.grow("Because **<!chan")
+    assert growing.settled == "Because "
+    assert growing.finish("Because **<!channel>**") == "Because **&lt;!channel>**"
 
 
 @pytest.mark.parametrize(

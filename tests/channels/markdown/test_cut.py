@@ -4,10 +4,11 @@ import re
 import time
 
 import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from channels.markdown import SMALLEST_LIMIT, cut, fence_tables
+from channels.markdown import SMALLEST_LIMIT, cut
+from tests.channels.markdown.reading import open_fence
 
 LINES = st.sampled_from(
     [
@@ -44,20 +45,6 @@ def pieces(text: str, limit: int) -> list[str]:
         head, text = halves
         found.append(head)
     return [*found, text]
-
-
-def open_fence(text: str) -> tuple[str, str] | None:
-    """What a reader of CommonMark holds open at the end: (marker, info). Written apart from the tested code."""
-    fence: tuple[str, str] | None = None
-    for line in text.split("\n"):
-        if fence is None:
-            if opening := re.fullmatch(r"(?: *(?:[-*+]|\d+[.)]) +|[ \t]*)(```+|~~~+)(.*)", line, re.DOTALL):
-                if opening[1][0] == "`" and "`" in opening[2]:
-                    continue
-                fence = opening[1], opening[2].strip()
-        elif re.fullmatch(rf"[ \t]*{fence[0][0]}{{{len(fence[0])},}}[ \t]*", line):
-            fence = None
-    return fence
 
 
 @settings(deadline=None)
@@ -193,42 +180,8 @@ def test_time_grows_no_faster_than_the_text(unit: str) -> None:
         text = unit * (length // len(unit))
         start = time.process_time()
         cut(text + "x", length)
-        fence_tables(text, 1)
         return time.process_time() - start
 
     seconds(1000)
     small, large = min(seconds(20_000) for _ in range(3)), min(seconds(200_000) for _ in range(2))
     assert large < 40 * small + 0.05
-
-
-TABLE = "| a | b |\n|---|:-:|\n| 1 | 2 |"
-
-
-def test_tables_after_those_kept_become_code() -> None:
-    text = f"{TABLE}\n\ntext | with pipe\n\n{TABLE}\nafter\n\n{TABLE}"
-    assert fence_tables(text, 1) == (
-        f"{TABLE}\n\ntext | with pipe\n\n```\n{TABLE}\n```\nafter\n\n```\n{TABLE}\n```"
-    )
-    assert fence_tables(text, 3) == text
-
-
-def test_a_table_inside_a_fence_is_no_table() -> None:
-    text = f"~~~\n```\n{TABLE}\n~~~\n{TABLE}\n"
-    assert fence_tables(text, 1) == text
-    assert fence_tables(text, 0) == f"~~~\n```\n{TABLE}\n~~~\n```\n{TABLE}\n```\n"
-
-
-def test_a_rule_below_a_line_with_pipes_is_no_table() -> None:
-    for text in ("a | b\n---", "a | b\n|---|", "```\n|---|", "| a \\| b |\n|---|---|"):
-        assert fence_tables(text, 0) == text
-
-
-@settings(deadline=None)
-@given(DOCUMENTS, st.integers(0, 3))
-@example("| a |\n|-|", 0)
-def test_fencing_tables_adds_only_fences_and_is_done_once(text: str, keep: int) -> None:
-    fenced = fence_tables(text, keep)
-    assert fence_tables(fenced, keep) == fenced
-    left, right = ([line for line in of.split("\n") if line.strip() != "```"] for of in (fenced, text))
-    assert left == right
-    assert open_fence(fenced) == open_fence(text)

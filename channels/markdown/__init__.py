@@ -1,0 +1,11 @@
+"""A model's Markdown: cut into messages, and rewritten for what a platform draws.
+
+A model writes CommonMark with GitHub's tables, and TeX. ``Dialect`` says what one platform makes of it,
+``Rendering`` rewrites a text that grows, ``cut`` splits what is too long for one message.
+"""
+
+from channels.markdown.cut import SMALLEST_LIMIT, cut
+from channels.markdown.dialect import Dialect
+from channels.markdown.rendering import Rendering, render
+
+__all__ = ["SMALLEST_LIMIT", "Dialect", "Rendering", "cut", "render"]
