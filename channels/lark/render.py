@@ -101,6 +101,8 @@ class PostDialect(CardDialect):
         return f"**{bare}**" if bare and "*" not in bare else text
 
     def escaped(self, char: str) -> str:
+        if char == "<":
+            return self.less_than()
         return char if char in ".,!()[]{}+-#|" else f"\\{char}"
 
     def less_than(self) -> str:

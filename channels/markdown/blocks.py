@@ -216,13 +216,15 @@ class Blocks:
         self._out.start(self._code.opening, quoted=False)
         return self._code
 
-    def _begin_in_code(self, code: CodeBlock, line: str, *, complete: bool) -> bool:
+    def _begin_in_code(self, code: CodeBlock, line: str, *, complete: bool) -> bool:  # noqa: PLR0911 -- a case each
         text = code.unquoted(line)
         if text is None:
             if not complete and not line.strip("> "):
                 return False
             self._end_code()
             return self._begin(line, complete=complete)
+        if not complete and not text:  # a blank may still belong to the quote
+            return False
         if code.is_formula:
             self._collect(text, lambda whole: self._in_formula(code, whole))
             return True

@@ -12,6 +12,7 @@ from channels.markdown.lines import LONGEST_START
 from channels.markdown.syntax import Fence
 
 _LONGEST_TAIL = 32
+_LANGUAGE = re.compile(r"[{.]*([\w+#.-]*)")
 
 
 class CodeBlock:
@@ -31,7 +32,7 @@ class CodeBlock:
 
     @property
     def opening(self) -> str:
-        name = "latex" if self._fence.is_formula else self._fence.info.partition(" ")[0]
+        name = "latex" if self._fence.is_formula else _language_of(self._fence.info)
         return self.marker + (self._dialect.language(name) if name else "")
 
     def unquoted(self, line: str) -> str | None:
@@ -62,7 +63,14 @@ class CodeBlock:
         tail = self._dialect.code_tail.search(text, max(0, len(text) - _LONGEST_TAIL))
         end = len(text) if tail is None else tail.start()
         self._tail = text[end:]
-        return self._dialect.code(text[:end])
+        # What is held back decides about what stands before it, as in `<at<`.
+        return self._dialect.code(text).removesuffix(self._dialect.code(self._tail))
 
     def finish(self) -> str:
         return self._dialect.code(self._tail)
+
+
+def _language_of(info: str) -> str:
+    """The name alone: a mark or a tag beside it would be one to the platform too."""
+    name = _LANGUAGE.match(info)
+    return "" if name is None else name[1]

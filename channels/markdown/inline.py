@@ -11,7 +11,7 @@ Invariants:
 from __future__ import annotations
 
 from channels.markdown.ahead import SPAN, Ahead, UndecidedError
-from channels.markdown.dialect import Dialect
+from channels.markdown.dialect import BREAK, Dialect
 from channels.markdown.emphasis import Emphases, Run, Writer, run_of
 from channels.markdown.spans import LONGEST_TAIL, SPECIAL, SPECIAL_TAIL, Spans
 
@@ -168,7 +168,9 @@ class _Scan:
         if isinstance(piece, Run):
             unfinished = not piece.closes
         else:
-            unfinished = self._text[at] in _HIDDEN_UNFINISHED and (end == at + 1 or not piece.strip("`"))
+            unfinished = self._text[at] in _HIDDEN_UNFINISHED and (
+                end == at + 1 or not piece.strip(f"`{BREAK}")
+            )
         if unfinished:
             return len(self._text)
         self._pieces.append((at, piece))

@@ -15,6 +15,9 @@ from channels.markdown.dialect import BREAK, Dialect, is_cjk
 FORMULA = 200
 """Characters of a formula, at most. Few, as a ``$`` mostly is money."""
 
+FENCE = 3
+"""Backticks that would begin a block of code."""
+
 DEEPEST = 4
 """Brackets within the brackets of a link."""
 
@@ -85,6 +88,8 @@ class Spans:
                 return formula
         if char == "\n":
             return at + 1, ""  # the end of the line is a break already
+        if char == "@" and self._dialect.broadcasts:
+            return at + 1, ""  # a backslash would not keep it from notifying people
         if char and char in string.punctuation:
             return at + 2, self._dialect.escaped(char)
         return at + 1, "\\"
@@ -96,7 +101,9 @@ class Spans:
             return inside, marks
         closing = self._ahead.backticks(len(marks), inside, inside + SPAN)
         if closing is None:
-            return inside, marks
+            return inside, marks if len(
+                marks
+            ) < FENCE else BREAK + marks  # a <br> may have made it begin a line
         code = self._ahead.text[inside:closing].replace("\n", " ")
         return self._set_apart(at, closing + len(marks), self._dialect.code_span(code, marks))
 

@@ -35,6 +35,10 @@ class SlackDialect(Dialect):
     code_tag = re.compile(r"<(?=!(?:channel|here|everyone|group|subteam)|@[UWB][A-Z0-9])", re.IGNORECASE)
     code_tail = re.compile(r"<(?:[!@][A-Za-z0-9]{0,8})?\Z")
 
+    def escaped(self, char: str) -> str:
+        """Not documented is which comes first with Slack, the backslash or the tag that notifies people."""
+        return self.less_than() if char == "<" else super().escaped(char)
+
     def gap(self, outside: str, *, sound: bool) -> str:
         """Seen in public tests of Slack's renderer: marks beside CJK characters are shown as they are, and not if a
         zero-width space stands between (slack-markdown-parser, "Slack Nested Modifier Findings").

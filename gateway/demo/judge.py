@@ -5,6 +5,7 @@ A reply may be several messages in a row (a long text is rolled over); together 
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from gateway.demo.people import Said
 from gateway.demo.standin import Shown
 
 FENCES = re.compile(r"^\s*(```|~~~).*$", re.MULTILINE)
-SPACE = re.compile(r"\s+")
+BULLETS = re.compile(r"^[\s>]*[-+*][ \t]+(?:(?:\[[ xX]\]|[☐☑])[ \t]+)?", re.MULTILINE)
+MARKS = re.compile(r"[\s\u200b*_~`#>|\\]+")
 RECOGNISED = 6
 """Letters by which an answer is told from a placeholder."""
 
@@ -84,8 +86,10 @@ def first_text_at(message: Shown, answer: str) -> float:
 
 
 def letters(text: str) -> str:
-    """What counts of a text: not its white space, nor the fences that a cut opens and closes."""
-    return SPACE.sub("", FENCES.sub("", text))
+    """What a person reads of a text, in whichever of a platform's spellings: neither its white space, of which some
+    has no width, nor Markdown's marks, the box of a task, or the fences that a cut opens and closes.
+    """
+    return MARKS.sub("", BULLETS.sub("", FENCES.sub("", html.unescape(text))))
 
 
 def _find(free: Sequence[Shown], answer: str) -> tuple[Shown, ...] | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from channels.lark.card import PLACEHOLDER
+from channels.lark.render import PLACEHOLDER
 from gateway.demo.people import Said
 from gateway.demo.standin import Shown
 from tests.benchmarks.tables import percentiles

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.demo.judge import judge_conversation
+from gateway.demo.judge import judge_conversation, letters
 from gateway.demo.people import Said
 from gateway.demo.standin import Shown
 
@@ -30,6 +30,13 @@ def test_two_complete_replies_one_after_the_other_are_right() -> None:
 def test_a_reply_in_two_messages_is_one_reply() -> None:
     cut = "Second answer:\n```py\nx = 1\n```", "and the rest."
     assert faults(reply("a", (1, FIRST)), reply("b", (2, cut[0])), reply("c", (3, cut[1]))) == []
+
+
+def test_a_platforms_spelling_of_the_same_text_is_the_same_text() -> None:
+    spelled = "First answer, with\u200b **bold** text."
+    assert faults(reply("a", (1, spelled)), reply("b", (2, SECOND))) == []
+    assert letters("- ☐ a < b\n- ☑ 字") == letters("* [ ] a &lt; b\n* [x] \u200b**字**")
+    assert letters("- ☐ a < b") != letters("- ☐ a b")
 
 
 def test_a_placeholder_before_the_first_text_is_no_overlap() -> None:

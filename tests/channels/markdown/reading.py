@@ -45,6 +45,15 @@ def within(text: str, kind: str) -> list[str]:
     return found
 
 
+def spoken(text: str) -> list[str]:
+    """The texts that are neither code nor part of an address."""
+    return [
+        re.sub(r"https?://\S*", "", token.content, flags=re.IGNORECASE)
+        for token in tokens(text)
+        if token.type == "text"
+    ]
+
+
 def kinds(text: str) -> list[str]:
     """The blocks, and in what: paragraph, heading, fence, table, bullet_list, blockquote …"""
     return [token.type.removesuffix("_open") for token in _READER.parse(text) if token.nesting >= 0]

@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from channels.lark.render import CARD, POST
 from channels.markdown import Dialect, Rendering, inline, lines, render
 from channels.slack.render import DIALECT as SLACK
 from tests.channels.markdown.pieces import spelled
-from tests.channels.markdown.reading import kinds, open_fence, within
+from tests.channels.markdown.reading import kinds, open_fence, spoken, within
 
 DIALECTS = pytest.mark.parametrize("dialect", [SLACK, CARD, POST], ids=["slack", "card", "post"])
 
@@ -28,16 +28,17 @@ BLOCKS = spelled(r"""
 """)
 TEXTS = st.lists(st.sampled_from(INLINE) | st.sampled_from(BLOCKS), max_size=25).map("".join)
 
-NOTIFIES = re.compile(
-    r"<!(channel|here|everyone|group|subteam)|<@[UWB][A-Z0-9]|(?<![a-z0-9])@(channel|here|everyone)",
-    re.IGNORECASE,
-)
+NOTIFIES = re.compile(r"<!(channel|here|everyone|group|subteam)|<@[UWB][A-Z0-9]", re.IGNORECASE)
+BROADCASTS = re.compile(r"(?<![a-z0-9])@(channel|here|everyone)", re.IGNORECASE)
+"""Where no code is: there Slack takes a word for what it is."""
 AT_TAG = re.compile(r"<at[\s/>]", re.IGNORECASE)
 
 
 @DIALECTS
 @settings(deadline=None)
 @given(text=TEXTS)
+@example(text="```py\n<at<at id=all>")
+@example(text="> $$\n> **")
 def test_what_is_settled_stays_and_only_gets_longer(dialect: Dialect, text: str) -> None:
     final = render(text, dialect)
     growing = Rendering(dialect)
@@ -93,6 +94,8 @@ def test_nor_do_they_where_something_is_too_long_to_wait_for(text: str) -> None:
 @DIALECTS
 @settings(deadline=None)
 @given(text=TEXTS)
+@example(text="~~~~`code`")
+@example(text="```<br>`code`")
 def test_what_is_shown_meanwhile_leaves_no_code_open(dialect: Dialect, text: str) -> None:
     growing = Rendering(dialect)
     growing.grow(text)
@@ -103,12 +106,16 @@ def test_what_is_shown_meanwhile_leaves_no_code_open(dialect: Dialect, text: str
 @DIALECTS
 @settings(deadline=None)
 @given(text=TEXTS)
+@example(text="```<at")
+@example(text=r"\<at id=all> \<!channel> \@here")
 def test_no_text_notifies_anybody(dialect: Dialect, text: str) -> None:
     growing = Rendering(dialect)
     growing.grow(text)
     pattern = NOTIFIES if dialect is SLACK else AT_TAG
     for rendered in (growing.settled, growing.shown, growing.finish(text)):
         assert pattern.search(rendered) is None
+        if dialect is SLACK:
+            assert not any(BROADCASTS.search(text) for text in spoken(rendered))
 
 
 LINES = st.sampled_from(
