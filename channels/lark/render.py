@@ -24,7 +24,6 @@ SUMMARY_LENGTH = 60
 
 # The platform's tag that notifies people: only we may decide that somebody is.
 _AT_TAG = re.compile(r"<(?=/?at(?:[\s/>]|\Z))", re.IGNORECASE)
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _ADDRESSES = re.compile(r"://\S+")
 _MARKUP = re.compile(r"[*`~]+|^[ \t]*(?:#{1,6}|>|[-+])[ \t]+", re.MULTILINE)
 
@@ -138,7 +137,7 @@ def post(text: str) -> str:
 
 def plain(text: str) -> str:
     """The text as it is, without control characters, lone surrogates and mentions that would notify somebody."""
-    return _AT_TAG.sub(f"<{BREAK}", _CONTROL.sub("", text))
+    return _AT_TAG.sub(f"<{BREAK}", markdown.bare(text))
 
 
 def cut(text: str) -> tuple[str, str] | None:
@@ -159,9 +158,10 @@ def _fits(text: str) -> bool:
     """
     if len(text) * 16 <= RENDERED_BYTES:
         return True
-    room = RENDERED_BYTES - len(text.encode("utf-8", "replace")) - _growth(text)
+    text = markdown.bare(text)  # first, as it brings together what stood apart
+    room = RENDERED_BYTES - len(text.encode()) - _growth(text)
     if "://" in text:  # an address may be written twice
-        room -= sum(12 + len(found[0].encode("utf-8", "replace")) for found in _ADDRESSES.finditer(text))
+        room -= sum(12 + len(found[0].encode()) for found in _ADDRESSES.finditer(text))
     return room >= 0
 
 

@@ -6,6 +6,6 @@ A model writes CommonMark with GitHub's tables, and TeX. ``Dialect`` says what o
 
 from channels.markdown.cut import SMALLEST_LIMIT, cut
 from channels.markdown.dialect import Dialect
-from channels.markdown.rendering import Rendering, render
+from channels.markdown.rendering import Rendering, bare, render
 
-__all__ = ["SMALLEST_LIMIT", "Dialect", "Rendering", "cut", "render"]
+__all__ = ["SMALLEST_LIMIT", "Dialect", "Rendering", "bare", "cut", "render"]

@@ -24,6 +24,11 @@ def render(text: str, dialect: Dialect) -> str:
     return Rendering(dialect).finish(text)
 
 
+def bare(text: str) -> str:
+    """Without what no platform takes: control characters and lone surrogates."""
+    return _CONTROL.sub("", text)
+
+
 class Rendering:
     """``grow`` and ``finish`` take the whole text so far. A text that does not go on the last one is begun anew."""
 
@@ -36,7 +41,7 @@ class Rendering:
     def grow(self, text: str) -> None:
         if self._finished is not None or not text.startswith(self._source):
             self._blocks, self._source, self._finished = Blocks(self._dialect), "", None
-        self._blocks.take(_CONTROL.sub("", text[len(self._source) :]))
+        self._blocks.take(bare(text[len(self._source) :]))
         self._source = text
 
     @property

@@ -76,7 +76,8 @@ def _fits(text: str) -> bool:
     """
     if len(text) * 16 <= RENDERED_BYTES:
         return True
-    room = RENDERED_BYTES - len(text.encode("utf-8", "replace")) - _growth(text)
+    text = markdown.bare(text)  # first, as it brings together what stood apart
+    room = RENDERED_BYTES - len(text.encode()) - _growth(text)
     if text.isascii():
         return room >= 0
     marks = text.count("*") + text.count("_") + text.count("~") + text.count("`") + text.count("$")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.slack.mrkdwn import readable
@@ -57,6 +57,7 @@ def test_a_part_fits_into_a_message_whatever_rendering_adds(text: str) -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.sampled_from(GROWING), min_size=1, max_size=4).map("".join))
+@example("\x07字**a**字**b**")
 def test_a_part_of_anything_fits_into_a_message(unit: str) -> None:
     part, _ = cut(unit * (12_000 // len(unit))) or (unit, "")
     assert len(render(part).encode()) <= RENDERED_BYTES
