@@ -19,17 +19,20 @@ class ChannelPolicy:
 
     ``conversation_per``: what makes one conversation (``auto`` as in docs/configuration). ``respond_to``: in
     groups, only messages that mention the bot, or all. ``stream``: show the answer as it grows, or once.
-    ``locale``: of notices; ``auto`` follows the language of the message.
+    ``locale``: of notices; ``auto`` follows the language of the message, and without words is ``wordless``.
     """
 
     conversation_per: Literal["auto", "thread", "sender", "chat"] = "auto"
     respond_to: Literal["mentions", "all"] = "mentions"
     stream: bool = True
     locale: Literal["auto"] | Locale = "auto"
+    wordless: Locale = "en"
 
     def language_of(self, text: str) -> Locale:
         """Of notices to somebody who wrote this."""
-        return locale_of(text) if self.locale == "auto" else self.locale
+        if self.locale != "auto":
+            return self.locale
+        return locale_of(text) if text.strip() else self.wordless
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,8 @@ class Pressed:
 
 @dataclass(frozen=True, slots=True)
 class Visited:
-    """A person opened the direct message with the bot, and has not said anything (yet).
+    """A person opened the direct message with the bot, and has not said anything (yet); or, ``group``, added the bot
+    to a group.
 
     ``to``: where a greeting goes, in the conversation ``key``.
     """
@@ -168,6 +172,16 @@ class Visited:
     by: Sender
     to: Address
     locale: Locale
+    group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What it means has to be looked up first. ``meant`` says it, within what is left of the platform's patience; it
+    raises StoreUnavailableError.
+    """
+
+    meant: Callable[[], Awaitable[Received]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +207,7 @@ Received = (
     | TakenBack
     | Pressed
     | Visited
+    | Later
     | Revoked
     | Upkeep
 )

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from channels.lark import LarkChannel, LarkCredentials
 from channels.lark import manifest as lark_manifest
+from channels.lark.direct import ChatBook
 from channels.playground import PlaygroundOutbound
 from channels.port import Channel, ChannelPolicy
 from channels.slack import SlackChannel, SlackCredentials
@@ -103,10 +104,12 @@ class Maker:
         tracing: Tracing = Untraced(),  # noqa: B008 - has no state
         *,
         metrics: Metrics | None = None,
+        chats: ChatBook | None = None,
     ) -> None:
         """``playground`` gives the outbound of a hidden bot; without it there are none."""
         self._tracing = tracing
         self._metrics = metrics or Metrics()
+        self._chats = chats
         self._playground = playground
         self._limits = limits
         self._models = models
@@ -130,6 +133,7 @@ class Maker:
             respond_to=settings.respond_to,
             stream=settings.stream,
             locale=settings.locale,
+            wordless="zh" if settings.channel == "lark" and settings.region == "feishu" else "en",
         )
         if isinstance(settings, SlackBot | StoredSlackBot):
             return SlackChannel(
@@ -149,6 +153,7 @@ class Maker:
             api_base_url=settings.api_base_url or LARK_HOSTS[settings.region],
             permits=self._permits,
             watch=self._metrics.platforms.watch("lark", settings.id),
+            chats=self._chats,
         )
 
     def bot(self, settings: AnyBot, agent: Agent, channel: Channel) -> Bot:

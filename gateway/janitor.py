@@ -14,7 +14,7 @@ from conversation import retries
 from conversation.clock import Clock
 from conversation.stores.port import StoreUnavailableError
 from conversation.stores.records import Record, RecordConflictError, Records
-from gateway import welcomes
+from gateway import direct_chats, welcomes
 
 DAY = 86400.0
 
@@ -43,6 +43,7 @@ PERISHABLES = (
     Perishable("status", 90 * DAY, "changed_at"),
     Perishable(retries.KIND, retries.KEPT_FOR),
     Perishable(welcomes.KIND, 30 * DAY),
+    Perishable(direct_chats.KIND, direct_chats.KEPT_FOR),
     Perishable("idempotency", DAY + 3600.0),
     Perishable("session", 60.0, "expires_at"),
 )

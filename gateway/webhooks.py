@@ -17,6 +17,7 @@ from channels.port import (
     Challenge,
     Edited,
     Ignored,
+    Later,
     Ordered,
     Pressed,
     Received,
@@ -136,6 +137,8 @@ class Webhooks:
             case Pressed():
                 verdict, said = await self._buttons.pressed(bot, hosted.channel, received)
                 return _Answer(verdict, NOTHING_TO_SAY if said is None else said)
+            case Later(meant):
+                return await self._do(hosted, await meant())
             case Visited():
                 return _Answer(await self._welcomes.opened(bot, received))
             case Revoked(what):

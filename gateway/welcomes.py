@@ -1,7 +1,7 @@
-"""Greets people who open the direct message with a bot and have not talked with it.
+"""Greets people who open the direct message with a bot and have not talked with it, and groups that it is added to.
 
-Invariants: nobody is greeted twice within 30 days, by any replica, nor while there is a conversation; a greeting is
-a courtesy, and stands in nobody's way.
+Invariants: nobody, and no group, is greeted twice within 30 days, by any replica, nor while there is a conversation;
+a greeting is a courtesy, and stands in nobody's way.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Welcomes:
             return ignored("not_allowed")
         if await self._store.conversations.find(seen.key) is not None:
             return ignored("known_person")
-        once = stable_id(seen.key.channel, bot.id, f"greeting:{seen.by.tenant}:{seen.by.id}")
+        whom = f"chat:{seen.key.chat}" if seen.group else seen.by.id
+        once = stable_id(seen.key.channel, bot.id, f"greeting:{seen.by.tenant}:{whom}")
         try:
             await self._store.records.put(
                 KIND, once, stored_greeted.write(Greeted(self._clock.now())), expected=0
@@ -63,7 +64,7 @@ class Welcomes:
 
 
 async def _greet(bot: Bot, greeting: Greeting, seen: Visited, once: str) -> None:
-    text = greeting.text or hint(Hint.WELCOME, seen.locale)
+    text = greeting.text or hint(Hint.WELCOME_GROUP if seen.group else Hint.WELCOME, seen.locale)
     courtesies = bot.outbound.courtesies
     offered = (
         bool(greeting.suggestions)

@@ -53,6 +53,7 @@ from gateway.canary import check_canary
 from gateway.concrete import Maker, connections, copy_of, make_manifest, make_store, plain, playground_of
 from gateway.console import make_console
 from gateway.console.oidc import Provider as IdentityProvider
+from gateway.direct_chats import DirectChatBook
 from gateway.hosting import Hosting, Provisioned
 from gateway.janitor import Janitor
 from gateway.metrics import Metrics, metrics_route
@@ -135,6 +136,7 @@ async def build(
             playground_of(store.records, clock),
             tracing,
             metrics=metrics,
+            chats=DirectChatBook(store.records, clock),
         )
         hosting = Hosting(provisioned, store.records, sources, maker)
         resources.push_async_callback(hosting.close)

@@ -13,14 +13,19 @@ import orjson
 from pydantic import ValidationError
 
 from channels.lark.api import LarkApi
+from channels.lark.buttons import toast
+from channels.lark.controls import Doings
+from channels.lark.direct import ChatBook, DirectChats
 from channels.lark.events import (
     MESSAGE_RECALLED,
     MESSAGE_RECEIVED,
     URL_VERIFICATION,
     Envelope,
+    Header,
     MessageRecalled,
     MessageReceived,
     Probe,
+    read_header,
 )
 from channels.lark.manifest import INCLUDED_IN, SCOPES
 from channels.lark.normalise import CHANNEL, normalise, taken_back
@@ -70,8 +75,10 @@ class LarkChannel:
         api_base_url: str = "https://open.feishu.cn",
         permits: Permits | None = None,
         watch: PlatformWatch = UNWATCHED,
+        chats: ChatBook | None = None,
     ) -> None:
-        """``permits`` are shared with other processes; bots of one app have one budget there.
+        """``permits`` are shared with other processes; bots of one app have one budget there. ``chats``: where it is
+        kept which chat is whose direct message.
 
         Raises ValueError if the credentials hold nothing by which an event could be authenticated.
         """
@@ -85,6 +92,8 @@ class LarkChannel:
         self._api = LarkApi(http, api_base_url, self._credentials, permits, watch)
         self._outbound = LarkOutbound(self._api, stream=policy.stream)
         self._transport: Transport | None = None
+        self._direct = DirectChats(bot, chats)
+        self._doings = Doings(bot, policy, self._direct)
         self._own_id: str | None = None
         self._seen: set[str] = set()
         self._learning: asyncio.Task[None] | None = None
@@ -114,11 +123,12 @@ class LarkChannel:
             self._note(header.event_type)
         match envelope.event:
             case MessageReceived() as event if header.event_type == MESSAGE_RECEIVED:
+                self._learn_chat(header, event)
                 return normalise(header, event, bot=self._bot, own_id=self._own_id, policy=self._policy)
             case MessageRecalled() as event if header.event_type == MESSAGE_RECALLED:
                 return taken_back(event, bot=self._bot)
             case _:
-                return Ignored("malformed" if header.event_type in _UNDERSTOOD else "unsupported_event")
+                return self._of_another_kind(header, opened, request)
 
     async def start(self) -> None:
         if self._credentials is not None and self._learning is None:
@@ -147,11 +157,11 @@ class LarkChannel:
         if self._learning is not None:
             self._learning.cancel()
             await asyncio.wait((self._learning,))
+        await self._direct.close()
         await self._api.close()
 
     def toast(self, text: str) -> bytes:
-        """Docs: "卡片回传交互回调"."""
-        return orjson.dumps({"toast": {"type": "info", "content": text}})
+        return toast(text)
 
     def address_of(self, key: ConversationKey, now: float) -> Address:  # noqa: ARG002 -- the port's signature
         """A conversation that is named by its first message is answered under that. The platform takes no new message
@@ -218,10 +228,28 @@ class LarkChannel:
             return Rejected(401, "wrong_token")
         if not verifier.is_authentic(opened, token):
             return Rejected(401, opened.flaw or "not_authentic")
-        if not probe.is_other_event():
+        header = read_header(opened.payload)
+        if header is None:
+            if not probe.is_other_event():
+                return Ignored("malformed")
+            self._note(probe.event_type())
+            return Ignored("unsupported_event")
+        if header.app_id and header.app_id != self._app_id:
+            return Ignored("other_app")
+        if header.tenant_key != PROBE_TENANT:
+            self._note(header.event_type)
+        return self._of_another_kind(header, opened, request)
+
+    def _of_another_kind(self, header: Header, opened: Opened, request: WebhookRequest) -> Received:
+        """An authentic event that is not about a message."""
+        if header.event_type in _UNDERSTOOD:
             return Ignored("malformed")
-        self._note(probe.event_type())
-        return Ignored("unsupported_event")
+        return self._doings.read(header, opened.payload, request.now)
+
+    def _learn_chat(self, header: Header, event: MessageReceived) -> None:
+        sender, message = event.sender.sender_id, event.message
+        if message.chat_type == "p2p" and sender and sender.open_id and header.tenant_key != PROBE_TENANT:
+            self._direct.learn(sender.open_id, message.chat_id)
 
     async def _learn_own_id(self) -> None:
         delay = FIRST_RETRY

@@ -1,17 +1,30 @@
 """What the platform sends, as far as it is read here; everything else in a payload is passed over.
 
-Docs: "事件概述", "接收消息", "接收消息内容结构", "撤回消息".
+Docs: "事件概述", "接收消息", "撤回消息", "机器人进群", "用户进入与机器人的会话", "机器人自定义菜单事件",
+"卡片回传交互".
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 MESSAGE_RECEIVED = "im.message.receive_v1"
 MESSAGE_RECALLED = "im.message.recalled_v1"
+REACTION_CREATED = "im.message.reaction.created_v1"
+REACTION_DELETED = "im.message.reaction.deleted_v1"
+BOT_ADDED = "im.chat.member.bot.added_v1"
+BOT_DELETED = "im.chat.member.bot.deleted_v1"
+CHAT_ENTERED = "im.chat.access_event.bot_p2p_chat_entered_v1"
+MENU = "application.bot.menu_v6"
+CARD_ACTION = "card.action.trigger"
+CHAT_CREATED = "p2p_chat_create"
+"""Of version 1: somebody has the bot's direct message for the first time."""
+
 URL_VERIFICATION = "url_verification"
+
+Id = Annotated[str, Field(min_length=1)]
 
 
 class Encrypted(BaseModel):
@@ -19,10 +32,14 @@ class Encrypted(BaseModel):
 
 
 class Header(BaseModel):
+    """``create_time`` is in milliseconds or microseconds, and empty in version 1."""
+
     event_type: str
     token: str = ""
     app_id: str
     tenant_key: str
+    event_id: str = ""
+    create_time: str = ""
 
 
 class UserId(BaseModel):
@@ -76,6 +93,97 @@ class Envelope(BaseModel):
     event: Annotated[MessageReceived | MessageRecalled, Field(union_mode="left_to_right")]
 
 
+class _Version2(BaseModel):
+    header: Header
+
+
+class _EventOfVersion1(BaseModel):
+    type: str
+    app_id: str = ""
+    tenant_key: str = ""
+
+
+class _Version1(BaseModel):
+    type: Literal["event_callback"]
+    uuid: str = ""
+    token: str = ""
+    event: _EventOfVersion1
+
+
+def read_header(payload: bytes) -> Header | None:
+    """Of an event of either version; None where there is none that can be read."""
+    try:
+        return _Version2.model_validate_json(payload).header
+    except ValidationError:
+        pass
+    try:
+        old = _Version1.model_validate_json(payload)
+    except ValidationError:
+        return None
+    return Header(
+        event_type=old.event.type,
+        token=old.token,
+        app_id=old.event.app_id,
+        tenant_key=old.event.tenant_key,
+        event_id=old.uuid,
+    )
+
+
+class Operator(BaseModel):
+    """Who did something. Card callbacks tell the person's own tenant."""
+
+    open_id: Id
+    tenant_key: str = ""
+
+
+class BotAdded(BaseModel):
+    chat_id: Id
+    operator_id: Operator
+    operator_tenant_key: str = ""
+
+
+class ChatEntered(BaseModel):
+    chat_id: Id
+    operator_id: Operator
+
+
+class ChatCreated(BaseModel):
+    """``user`` is the person, whoever began it."""
+
+    chat_id: Id
+    user: Operator
+
+
+class _MenuOperator(BaseModel):
+    operator_id: Operator
+
+
+class MenuClicked(BaseModel):
+    """``event_key`` is what the admin wrote beside the menu's item. It tells no chat. ``timestamp`` is in seconds."""
+
+    operator: _MenuOperator
+    event_key: str
+    timestamp: int = 0
+
+
+class Action(BaseModel):
+    """``value`` is what the button was given; some clients send it as a string."""
+
+    tag: str = ""
+    value: dict[str, object] | str | None = None
+
+
+class ActionPlace(BaseModel):
+    open_message_id: Id
+    open_chat_id: Id
+
+
+class CardAction(BaseModel):
+    operator: Operator
+    action: Action
+    context: ActionPlace
+
+
 class ProbeHeader(BaseModel):
     token: str | object = None
     event_type: str | object = None
@@ -105,22 +213,3 @@ class Probe(BaseModel):
             known = {MESSAGE_RECEIVED, MESSAGE_RECALLED}
             return isinstance(self.header.event_type, str) and self.header.event_type not in known
         return self.type == "event_callback"
-
-
-class TextContent(BaseModel):
-    text: str
-
-
-class PostElement(BaseModel):
-    tag: str
-    text: str | None = None
-    href: str | None = None
-    user_id: str | None = None
-    user_name: str | None = None
-    language: str | None = None
-    emoji_type: str | None = None
-
-
-class PostContent(BaseModel):
-    title: str | None = None
-    content: list[list[PostElement]]

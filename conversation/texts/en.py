@@ -57,6 +57,8 @@ HINTS = {
     Hint.NOT_YOURS: "This answer is somebody else's; please ask me yourself.",
     Hint.THANKS: "Thank you.",
     Hint.WELCOME: "👋 Hello! Write to me and I answer. `/help` tells what else I understand.",
+    Hint.WELCOME_GROUP: "👋 Hello! Mention me with a question and I answer. “/help” tells what else I understand.",
+    Hint.STOP: "Stop",
 }
 
 KINDS = {
@@ -67,6 +69,9 @@ KINDS = {
     "sticker": "a sticker",
     "location": "a location",
     "contact": "a contact card",
+    "chat": "a group card",
+    "card": "a card",
+    "folder": "a folder",
     "other": "this kind of message",
 }
 """What a message may hold besides text, where it has no name of its own."""

@@ -25,3 +25,5 @@ class Hint(StrEnum):
     NOT_YOURS = "not_yours"
     THANKS = "thanks"
     WELCOME = "welcome"
+    WELCOME_GROUP = "welcome_group"
+    STOP = "stop"

@@ -52,6 +52,8 @@ HINTS = {
     Hint.NOT_YOURS: "这是给其他人的回答，请直接向我提问。",
     Hint.THANKS: "谢谢。",
     Hint.WELCOME: "👋 您好！给我发消息，我会回复。发送 `/help` 可了解更多。",
+    Hint.WELCOME_GROUP: "👋 大家好！@我 并提问，我会回复。发送“/help”可了解更多。",
+    Hint.STOP: "停止",
 }
 
 KINDS = {
@@ -62,6 +64,9 @@ KINDS = {
     "sticker": "表情包",
     "location": "位置",
     "contact": "名片",
+    "chat": "群名片",
+    "card": "卡片",
+    "folder": "文件夹",
     "other": "此类消息",
 }
 """What a message may hold besides text, where it has no name of its own."""

@@ -109,7 +109,6 @@ def test_everybody_is_named_as_all(make_channel: MakeChannel) -> None:
     ("name", "reason"),
     [
         ("v1_app_ticket", "unsupported_event"),
-        ("p2p_image", "unsupported_message"),
         ("p2p_empty", "empty_message"),
         ("group_from_bot", "bot_message"),
         ("other_app", "other_app"),
