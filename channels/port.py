@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from channels.installing import Installer
 from conversation.controls import Button
 from conversation.keys import ConversationKey
 from conversation.messages import Address, InboundMessage, Locale, Sender
@@ -291,6 +292,11 @@ class Channel(Protocol):
 
     async def start(self) -> None:
         """Begin what the channel needs to know about itself. Does not wait for, nor fail with, the platform."""
+        ...
+
+    @property
+    def installer(self) -> Installer | None:
+        """None of a bot that is in one workspace or tenant, or is not installed by people's browsers."""
         ...
 
     @property

@@ -9,12 +9,14 @@ from gateway.api import add_api
 from gateway.body import LARGEST_BODY
 from gateway.console import PREFIX as CONSOLE
 from gateway.console import add_console
+from gateway.installs import Installs
 from gateway.webhooks import Webhooks
 
 
 def make_app(
     webhooks: Webhooks,
     directory: Directory,
+    installs: Installs,
     metrics: web.RouteDef | None = None,
     api: web.Application | None = None,
     console: web.Application | None = None,
@@ -31,6 +33,7 @@ def make_app(
     app.add_routes(
         [
             web.post("/webhooks/{channel}/{bot}", webhooks.handle),
+            *installs.routes(),
             web.get("/livez", live),
             web.get("/readyz", ready),
         ]

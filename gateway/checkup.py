@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from channels.port import Finding
-from conversation.clock import SystemClock
+from conversation.clock import Clock, SystemClock
 from conversation.providers.port import ProviderError
-from conversation.stores.port import StoreUnavailableError
+from conversation.stores.port import Store, StoreUnavailableError
 from conversation.stores.records import Records
 from gateway import documents
 from gateway.admin.errors import InvalidError
 from gateway.bot_settings import Agent as AgentSettings
 from gateway.bot_settings import AnyBot
 from gateway.canary import WrongKeyError, check_canary
-from gateway.concrete import Maker, connections, make_store
+from gateway.concrete import Installing, Maker, connections, empty_store, make_store
 from gateway.documents import M
+from gateway.sealing import sealer_of
 from gateway.secret import Sources
 from gateway.settings import Settings
 
@@ -27,11 +29,15 @@ async def examine(settings: Settings, *, live: bool) -> AsyncIterator[Finding]:
     """Yield findings as they come. ``live`` makes one real round trip to each agent's model."""
     for warning in settings.unsupported():
         yield Finding("configuration", ok=True, detail=f"note: {warning}")
-    stored = _Stored([], [])
-    async for finding in _store(settings, stored):
-        yield finding
-    async with connections() as http:
-        maker = Maker(settings.limits, http, http, None)
+    clock = SystemClock()
+    stored = _Stored([], [], empty_store(clock))
+    async with AsyncExitStack() as resources:
+        async for finding in _store(settings, stored, resources, clock):
+            yield finding
+        http = await resources.enter_async_context(connections())
+        public_url = (settings.server.public_url or "").rstrip("/")
+        installing = Installing(stored.store.records, sealer_of(settings.keyring), public_url)
+        maker = Maker(settings.limits, http, http, None, installing=installing, clock=clock)
         for bot in (*settings.bots, *stored.bots):
             if settings.server.public_url is not None:
                 url = f"{settings.server.public_url.rstrip('/')}/webhooks/{bot.channel}/{bot.id}"
@@ -50,16 +56,21 @@ class _Stored:
 
     agents: list[AgentSettings]
     bots: list[AnyBot]
+    store: Store
 
 
-async def _store(settings: Settings, found: _Stored) -> AsyncIterator[Finding]:
+async def _store(
+    settings: Settings, found: _Stored, resources: AsyncExitStack, clock: Clock
+) -> AsyncIterator[Finding]:
     """Also reads what is stored, into ``found``; a record that cannot be used is a finding of its own."""
     try:
-        store = make_store(settings, SystemClock())
+        store = make_store(settings, clock)
         await store.open()
     except StoreUnavailableError as error:
         yield Finding("store", ok=False, detail=str(error))
         return
+    resources.push_async_callback(store.close)
+    found.store = store
     try:
         yield Finding("store", ok=True, detail=settings.store.place)
         if settings.keyring is not None:
@@ -71,8 +82,6 @@ async def _store(settings: Settings, found: _Stored) -> AsyncIterator[Finding]:
             yield finding
     except (StoreUnavailableError, WrongKeyError) as error:
         yield Finding("store", ok=False, detail=str(error))
-    finally:
-        await store.close()
 
 
 async def _read(kind: documents.Kind[M], records: Records, sources: Sources, into: list[M]) -> list[Finding]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
+from urllib.parse import urljoin
 from urllib.request import getproxies_environment
 
 import aiohttp
@@ -15,8 +16,11 @@ from channels.lark import manifest as lark_manifest
 from channels.lark.direct import ChatBook
 from channels.playground import PlaygroundOutbound
 from channels.port import Channel, ChannelPolicy
+from channels.sealing import Sealer
 from channels.slack import SlackChannel, SlackCredentials
 from channels.slack import manifest as slack_manifest
+from channels.slack.install.installer import AUTHORIZE_URL
+from channels.slack.install.workspaces import Keeping, OAuthApp, Workspaces
 from conversation.bot import Agent, Bot, Gates, Timeouts
 from conversation.busy import Limits as BotLimits
 from conversation.clock import Clock
@@ -44,7 +48,18 @@ from gateway.tracing.port import Model, Tracing, Untraced
 _LONGEST_TITLE = 75
 """Characters of what a suggested question is called."""
 
+SLACK_API = "https://slack.com/api/"
 LARK_HOSTS = {"feishu": "https://open.feishu.cn", "lark": "https://open.larksuite.com"}
+
+
+def redirect_url(public_url: str, bot: str) -> str:
+    """Where Slack sends people back who install this bot."""
+    return f"{public_url}/slack/{bot}/oauth_redirect"
+
+
+def empty_store(clock: Clock) -> Store:
+    """In memory, for who has to go on without the store."""
+    return MemoryStore(clock)
 
 
 def copy_of(store: Store) -> Copy | None:
@@ -91,6 +106,17 @@ def make_store(settings: Settings, clock: Clock) -> Store:
                 raise StoreUnavailableError(f"store.url: {error}") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Installing:
+    """What a bot needs that is installed into several workspaces or tenants. ``public_url``: this gateway's, without
+    a slash at its end; empty if it is not known.
+    """
+
+    records: Records
+    sealer: Sealer | None
+    public_url: str
+
+
 class Maker:
     """``hosting.Workshop``: makes agents, channels and bots of their settings."""
 
@@ -105,8 +131,12 @@ class Maker:
         *,
         metrics: Metrics | None = None,
         chats: ChatBook | None = None,
+        installing: Installing,
+        clock: Clock,
     ) -> None:
         """``playground`` gives the outbound of a hidden bot; without it there are none."""
+        self._installing = installing
+        self._clock = clock
         self._tracing = tracing
         self._metrics = metrics or Metrics()
         self._chats = chats
@@ -136,14 +166,18 @@ class Maker:
             wordless="zh" if settings.channel == "lark" and settings.region == "feishu" else "en",
         )
         if isinstance(settings, SlackBot | StoredSlackBot):
+            credentials = _slack_credentials(settings.complete, socket=settings.transport == "socket")
+            base_url = settings.api_base_url or SLACK_API
             return SlackChannel(
                 settings.id,
-                _slack_credentials(settings.complete, socket=settings.transport == "socket"),
+                credentials,
                 http=self._platforms,
                 policy=policy,
-                api_base_url=settings.api_base_url or "https://slack.com/api/",
+                api_base_url=base_url,
                 permits=self._permits,
                 watch=self._metrics.platforms.watch("slack", settings.id),
+                clock=self._clock,
+                several=self._workspaces(settings.id, credentials, base_url, policy),
             )
         return LarkChannel(
             settings.id,
@@ -154,6 +188,27 @@ class Maker:
             permits=self._permits,
             watch=self._metrics.platforms.watch("lark", settings.id),
             chats=self._chats,
+        )
+
+    def _workspaces(
+        self, bot: str, credentials: SlackCredentials | None, base_url: str, policy: ChannelPolicy
+    ) -> Workspaces | None:
+        """None of a bot that has the token of its one workspace."""
+        if credentials is None or not credentials.client_id:
+            return None
+        here = self._installing
+        app = OAuthApp(
+            bot,
+            credentials.client_id,
+            credentials.client_secret,
+            redirect_url(here.public_url, bot) if here.public_url else "",
+            AUTHORIZE_URL if base_url == SLACK_API else urljoin(base_url, "/oauth/v2/authorize"),
+            base_url,
+        )
+        keeping = Keeping(here.records, here.sealer, self._clock)
+        watch = self._metrics.platforms.watch("slack", bot)
+        return Workspaces(
+            app, keeping, http=self._platforms, policy=policy, permits=self._permits, watch=watch
         )
 
     def bot(self, settings: AnyBot, agent: Agent, channel: Channel) -> Bot:

@@ -46,6 +46,7 @@ PERISHABLES = (
     Perishable(direct_chats.KIND, direct_chats.KEPT_FOR),
     Perishable("idempotency", DAY + 3600.0),
     Perishable("session", 60.0, "expires_at"),
+    Perishable("slack-oauth-state", 60.0, "expires_at"),
 )
 
 

@@ -36,6 +36,7 @@ from gateway.admin.bots import Bots
 from gateway.admin.conversations import ConversationDesk
 from gateway.admin.dead_letters import DeadLetters
 from gateway.admin.events import Events
+from gateway.admin.installations import BotInstallations
 from gateway.admin.live import Live
 from gateway.admin.playground import Playground
 from gateway.admin.privacy import PersonalData
@@ -50,16 +51,27 @@ from gateway.api.idempotency import Repetitions
 from gateway.app import make_admin_app, make_app
 from gateway.buttons import Buttons
 from gateway.canary import check_canary
-from gateway.concrete import Maker, connections, copy_of, make_manifest, make_store, plain, playground_of
+from gateway.concrete import (
+    Installing,
+    Maker,
+    connections,
+    copy_of,
+    make_manifest,
+    make_store,
+    plain,
+    playground_of,
+)
 from gateway.console import make_console
 from gateway.console.oidc import Provider as IdentityProvider
 from gateway.direct_chats import DirectChatBook
 from gateway.hosting import Hosting, Provisioned
+from gateway.installs import Installs
 from gateway.janitor import Janitor
 from gateway.metrics import Metrics, metrics_route
 from gateway.observers import Observers
 from gateway.pulse import WAITING, Pulse
 from gateway.replies import Replies
+from gateway.sealing import sealer_of
 from gateway.secret import Sources
 from gateway.settings import Settings
 from gateway.status import StatusBook
@@ -101,7 +113,7 @@ class Gateway:
 
 
 @asynccontextmanager
-async def build(
+async def build(  # noqa: PLR0915 - the list of what there is
     settings: Settings,
     *,
     store: Store | None = None,
@@ -137,6 +149,10 @@ async def build(
             tracing,
             metrics=metrics,
             chats=DirectChatBook(store.records, clock),
+            installing=Installing(
+                store.records, sealer_of(settings.keyring), (settings.server.public_url or "").rstrip("/")
+            ),
+            clock=clock,
         )
         hosting = Hosting(provisioned, store.records, sources, maker)
         resources.push_async_callback(hosting.close)
@@ -203,17 +219,18 @@ async def build(
         transports = Transports(hosting, webhooks, directory)
         beside["transports"] = transports.run
         exposed = metrics_route(metrics, directory, hosting.routes, store.conversations)
+        installs = Installs(hosting, secure=(settings.server.public_url or "").startswith("https:"))
         if administration is None:
-            app, admin = make_app(webhooks, directory, exposed), None
+            app, admin = make_app(webhooks, directory, installs, exposed), None
         else:
             api = make_api(administration, repetitions)
             console = make_console(
                 administration, store.records, clock, models, provider=_identity_provider(settings)
             )
             if settings.admin.listen is None:
-                app, admin = make_app(webhooks, directory, exposed, api, console), None
+                app, admin = make_app(webhooks, directory, installs, exposed, api, console), None
             else:
-                app, admin = make_app(webhooks, directory), make_admin_app(exposed, api, console)
+                app, admin = make_app(webhooks, directory, installs), make_admin_app(exposed, api, console)
         repairs = Repairs(hosting.bots, store.turns)
         yield Gateway(
             app, admin, engine, directory, notices, repairs, hosting, administration, transports, beside
@@ -250,6 +267,7 @@ def _administration(
         attempts=Attempts(clock),
         tokens=Tokens(store.records, audit, clock, bootstrap=plain(settings.admin.token) or None),
         bots=bot_desk,
+        installations=BotInstallations(hosting, audit),
         agents=Agents(hosting, agents),
         rotation=Rotation(store.records, settings.keyring, audit),
         audit=audit,

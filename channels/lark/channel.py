@@ -135,6 +135,11 @@ class LarkChannel:
             self._learning = asyncio.create_task(self._learn_own_id(), name=f"lark-identity-{self._bot}")
 
     @property
+    def installer(self) -> None:
+        """An app of the store is installed from there."""
+        return
+
+    @property
     def transport(self) -> Transport | None:
         return self._transport
 

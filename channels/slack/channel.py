@@ -13,6 +13,7 @@ import aiohttp
 import orjson
 from pydantic import ValidationError
 
+from channels.installing import Installer
 from channels.leased import Budget, nameless
 from channels.port import (
     MOST_SEEN,
@@ -28,6 +29,8 @@ from channels.port import (
     WebhookRequest,
 )
 from channels.slack.events import Envelope, is_form, subscription
+from channels.slack.install.lifecycle import home_of
+from channels.slack.install.workspaces import Workspaces
 from channels.slack.keys import conversation_key, is_direct
 from channels.slack.links import read_link
 from channels.slack.manifest import SCOPES
@@ -42,7 +45,7 @@ from channels.watch import UNWATCHED, PlatformWatch
 from conversation.clock import Clock, SystemClock
 from conversation.keys import ConversationKey
 from conversation.messages import Address
-from conversation.outbound import DeliveryError
+from conversation.outbound import DeliveryError, Outbound
 from conversation.stores.permits import Permits
 
 API_BASE_URL = "https://slack.com/api/"
@@ -74,8 +77,11 @@ class SlackChannel:
         permits: Permits | None = None,
         clock: Clock | None = None,
         watch: PlatformWatch = UNWATCHED,
+        several: Workspaces | None = None,
     ) -> None:
-        """``permits`` are shared with other processes; bots of one token have one budget there."""
+        """``permits`` are shared with other processes; bots of one token have one budget there. ``several``: the
+        workspaces in which the app is, instead of the one of ``bot_token``.
+        """
         self._bot = bot
         self._policy = policy
         self._verifier = None if credentials is None else Verifier(credentials.signing_secret)
@@ -87,12 +93,17 @@ class SlackChannel:
             self._socket = SocketMode(
                 bot, credentials.app_token, self._verifier, http, api_base_url, clock or SystemClock()
             )
-        self._outbound = SlackOutbound(self._api, policy, Budget(f"slack:{nameless(token)}", permits, watch))
+        self._several = several
+        self._own = SlackOutbound(self._api, policy, Budget(f"slack:{nameless(token)}", permits, watch))
 
     @property
-    def outbound(self) -> SlackOutbound:
+    def outbound(self) -> Outbound:
         """Of a draft: Slack refuses each of its calls."""
-        return self._outbound
+        return self._own if self._several is None else self._several.outbound
+
+    @property
+    def installer(self) -> Installer | None:
+        return None if self._several is None else self._several.installer
 
     def receive(self, request: WebhookRequest) -> Received:
         if self._verifier is None:
@@ -105,13 +116,25 @@ class SlackChannel:
         match envelope.type:
             case "event_callback":
                 self._note(envelope)
-                identity = self._api.identity
-                own = None if identity is None else identity.user_id
-                return normalise(envelope, bot=self._bot, policy=self._policy, bot_user=own)
+                return self._receive_event(envelope, request)
             case "url_verification":
                 return _challenge(envelope) or Ignored("malformed")
             case other:
                 return Ignored(other if other == "app_rate_limited" else "unsupported_event")
+
+    def _receive_event(self, envelope: Envelope, request: WebhookRequest) -> Received:
+        api = self._api
+        if self._several is not None and envelope.team_id != PROBE_TENANT:
+            home = home_of(request.body)
+            if home is None:
+                return Ignored("malformed")
+            ended = self._several.seen(home, request.now)
+            if ended is not None:
+                return ended
+            api = self._several.api(home.team)
+            envelope = envelope.model_copy(update={"team_id": home.team})
+        own = None if api.identity is None else api.identity.user_id
+        return normalise(envelope, bot=self._bot, policy=self._policy, bot_user=own)
 
     async def start(self) -> None:
         """Nothing to do: who the bot is comes with its events, or is asked when it is needed."""
@@ -124,6 +147,9 @@ class SlackChannel:
         subject = "credentials"
         if self._verifier is None:
             return (Finding(subject, ok=False, detail="no credentials: the bot is a draft"),)
+        if self._several is not None:
+            found = await self._several.check()
+            return found if self._socket is None else (*found, await self._socket.check())
         try:
             who = await self._api.ask_identity()
         except DeliveryError as error:
@@ -134,7 +160,9 @@ class SlackChannel:
         return (known,) if self._socket is None else (known, await self._socket.check())
 
     async def close(self) -> None:
-        """Nothing is left running, and the HTTP session is its owner's."""
+        """The HTTP session is its owner's."""
+        if self._several is not None:
+            await self._several.close()
 
     def toast(self, text: str) -> None:  # noqa: ARG002 - the port's signature
         """Slack shows no answer to a click."""
@@ -145,9 +173,9 @@ class SlackChannel:
         return Address(key.chat, f"{now - CLOCKS_APART:.6f}", key.thread, key.sender, key.tenant)
 
     async def named(self, link: str) -> Named | None:
-        """A link does not tell its workspace: the bot's own is meant."""
+        """A link does not tell its workspace: the bot's own is meant, if it is in one."""
         place = read_link(link)
-        if place is None or self._verifier is None:
+        if place is None or self._verifier is None or self._several is not None:
             return None
         tenant = (await self._api.whoami()).team_id
         thread = place.thread or ("" if is_direct(place.chat) else place.ts)
@@ -162,10 +190,10 @@ class SlackChannel:
 
     @property
     def held_back(self) -> float:
-        return self._outbound.held_back
+        return self._own.held_back if self._several is None else self._several.held_back
 
     async def missing_scopes(self) -> tuple[str, ...] | None:
-        if self._verifier is None:
+        if self._verifier is None or self._several is not None:
             return None
         await self._api.ask_identity()
         granted = self._api.scopes

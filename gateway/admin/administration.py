@@ -12,6 +12,7 @@ from gateway.admin.bots import Bots
 from gateway.admin.conversations import ConversationDesk
 from gateway.admin.dead_letters import DeadLetters
 from gateway.admin.events import Events
+from gateway.admin.installations import BotInstallations
 from gateway.admin.live import Live
 from gateway.admin.playground import Playground
 from gateway.admin.privacy import PersonalData
@@ -29,6 +30,7 @@ class Administration:
     attempts: Attempts
     tokens: Tokens
     bots: Bots
+    installations: BotInstallations
     agents: Agents
     rotation: Rotation
     audit: Audit

@@ -10,6 +10,7 @@ import contextlib
 
 from pydantic import BaseModel, ConfigDict
 
+from channels.sealing import SEALED_KINDS
 from conversation.stores.records import RecordConflictError, Records
 from gateway import documents
 from gateway.admin.access import Permission, Principal
@@ -17,6 +18,7 @@ from gateway.admin.audit import Audit
 from gateway.admin.errors import ConflictError, InvalidError
 from gateway.canary import reseal_canary
 from gateway.keyring import Keyring
+from gateway.sealing import resealed
 
 _TRIES = 10
 """Reads of a record that others keep changing meanwhile."""
@@ -52,6 +54,11 @@ class Rotation:
             for kind in (documents.AGENTS, documents.BOTS)
             for record in await self._records.all(kind.name)
         ]
+        parts += [
+            await self._rotate_kept(kind, record.id, keyring)
+            for kind in SEALED_KINDS
+            for record in await self._records.all(kind)
+        ]
         with contextlib.suppress(RecordConflictError):  # another rotation was faster
             await reseal_canary(keyring, self._records)
         done = Rotated(
@@ -78,6 +85,22 @@ class Rotation:
                 return done
             try:
                 await self._records.put(kind, id, documents.dump(document), expected=record.version)
+            except RecordConflictError:
+                continue
+            return done
+        raise ConflictError(f"{kind} {id!r} is being changed all the time; rotate again")
+
+    async def _rotate_kept(self, kind: str, id: str, keyring: Keyring) -> documents.Resealed:
+        """What a channel keeps for itself, such as the tokens of an installation."""
+        for _ in range(_TRIES):
+            record = await self._records.get(kind, id)
+            if record is None:
+                return documents.Resealed(0, 0, ())
+            document, done = resealed(record, keyring)
+            if not done.resealed:
+                return done
+            try:
+                await self._records.put(kind, id, document, expected=record.version)
             except RecordConflictError:
                 continue
             return done

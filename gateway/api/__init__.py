@@ -19,6 +19,7 @@ from gateway.api import (
     conversations,
     dead_letters,
     events,
+    installations,
     privacy,
     secrets,
     tokens,
@@ -42,6 +43,7 @@ def subjects(administration: Administration) -> Sequence[Subject]:
     return (
         whoami.subject(),
         bots.subject(administration.bots),
+        installations.subject(administration.installations),
         agents.subject(administration.agents),
         conversations.subject(administration.conversations),
         watching.subject(administration.status, administration.selftest),

@@ -13,6 +13,7 @@ from gateway.admin.audit import AuditView
 from gateway.admin.bots import BotView
 from gateway.admin.conversation_views import ConversationDetail, ConversationView
 from gateway.admin.conversations import CommandDone
+from gateway.admin.installations import InstallationView
 from gateway.admin.paging import Page
 from gateway.admin.status import StatusView
 from gateway.admin.tokens import CreatedToken, TokenView
@@ -72,6 +73,15 @@ async def _remove_bot(api: ApiClient, options: Options) -> Result:
     known = await api.get(path("bots", options.id), BotView)
     await api.delete(path("bots", options.id), known.version)
     return f"removed {options.id}"
+
+
+async def _installations(api: ApiClient, options: Options) -> Result:
+    return await api.get_all(path("bots", options.id, "installations"), Page[InstallationView])
+
+
+async def _uninstall(api: ApiClient, options: Options) -> Result:
+    await api.delete(path("bots", options.id, "installations", options.place))
+    return f"{options.id} is used no more in {options.place}; remove the app there too"
 
 
 async def _bot_status(api: ApiClient, options: Options) -> Result:
@@ -166,6 +176,8 @@ _ACTIONS: dict[tuple[str, str], Callable[[ApiClient, Options], Awaitable[Result]
     ("bots", "create"): _create_bot,
     ("bots", "change"): _change_bot,
     ("bots", "remove"): _remove_bot,
+    ("bots", "installations"): _installations,
+    ("bots", "uninstall"): _uninstall,
     ("bots", "status"): _bot_status,
     ("bots", "test"): _test_bot,
     ("agents", "list"): _agents,
@@ -190,6 +202,7 @@ _ACTIONS: dict[tuple[str, str], Callable[[ApiClient, Options], Awaitable[Result]
 
 _COLUMNS: dict[type[BaseModel], tuple[str, ...]] = {
     BotView: ("id", "channel", "agent", "state", "provisioned", "problem"),
+    InstallationView: ("place", "name", "organisation", "installed_at", "expires_at", "problem"),
     AgentView: ("id", "provider", "model", "bots", "provisioned", "problem"),
     ConversationView: ("key", "bot", "state", "turns", "agent", "active_at"),
     TokenView: ("id", "name", "role", "bots", "expires_at"),

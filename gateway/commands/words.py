@@ -57,6 +57,8 @@ def _add_bots(words: _Words) -> None:
     _add_settings(create)
     _add_settings(words.action(bots, "change", "change one", "ID"))
     words.action(bots, "remove", "remove one; what waits for it gets a notice", "ID")
+    words.action(bots, "installations", "the workspaces in which one is that was installed by OAuth", "ID")
+    words.action(bots, "uninstall", "use one of them no more", "ID", "PLACE")
     words.action(bots, "status", "what arrived and what was answered", "ID")
     words.action(bots, "test", "send a synthetic event through the whole path", "ID")
 

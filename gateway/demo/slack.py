@@ -9,6 +9,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Literal
 
@@ -31,6 +32,7 @@ from gateway.demo.slack_events import (
     session_stopped_event,
     slash_command,
 )
+from gateway.demo.slack_oauth import OAuthDesk
 from gateway.demo.slack_rules import TIERS, Json, SlackError
 from gateway.demo.slack_socket import SOCKET, SocketHub
 from gateway.demo.standin import LATENCY, Clock, Shown
@@ -61,7 +63,9 @@ class SlackStandin(SlackApi):
         latency: float = LATENCY,
         route: Route = straight,
         app_token: str = "",
+        client: tuple[str, str] | None = None,
     ) -> None:
+        """``client``: id and secret of an app that several workspaces install, which ``oauth`` keeps."""
         workspace = Workspace(team, app_id, bot_user, bot_id, signing_secret, clock)
         super().__init__(workspace, port=port, latency=latency)
         self._bot_token = bot_token
@@ -69,6 +73,9 @@ class SlackStandin(SlackApi):
         self._webhook_url = ""
         self._chance = random.Random(seed)
         self._app_token = app_token
+        client_id, client_secret = client or ("", "")
+        self.oauth = OAuthDesk(clock, self.complain, client_id=client_id, client_secret=client_secret)
+        self._several = client is not None
         self.socket = SocketHub(self.complain, self._chance)
         self._postman = Postman(
             retry_delays=retry_delays,
@@ -95,8 +102,10 @@ class SlackStandin(SlackApi):
         await self.socket.close()
         await super().__aexit__(kind, error, trace)
 
-    def add_channel(self, channel: str, kind: Literal["channel", "im"] = "channel") -> None:
-        self._rooms[channel] = Room(kind)
+    def add_channel(
+        self, channel: str, kind: Literal["channel", "im"] = "channel", *, team: str = ""
+    ) -> None:
+        self._rooms[channel] = Room(kind, team=team)
 
     @property
     def rooms(self) -> Mapping[str, Room]:
@@ -134,7 +143,7 @@ class SlackStandin(SlackApi):
         self.show(shown, text)
         thread = thread_ts or (shown.ts if room.kind == "channel" else None)
         said = Said(shown.ts, channel, thread, user, text, shown.at)
-        team = user_team or self._workspace.team
+        team = user_team or room.team or self._workspace.team
         events = [message_event(shown, room.kind, written, team)]
         if mentioned:
             events.append(mention_event(shown, written, team))
@@ -192,10 +201,40 @@ class SlackStandin(SlackApi):
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post("/api/apps.connections.open", self._open_socket),
+            web.post("/api/oauth.v2.access", self._oauth_access),
+            web.get("/oauth/v2/authorize", self.oauth.authorize),
             web.post("/api/{method}", self._serve),
             web.get("/api/{method}", self._serve),
             web.get("/socket/{ticket}", self.socket.serve),
         ]
+
+    async def _oauth_access(self, request: web.Request) -> web.StreamResponse:
+        method = "oauth.v2.access"
+        raw = await _raw_arguments(request)
+
+        def effect() -> web.StreamResponse:
+            try:
+                return _ok(self.oauth.access(raw), ())
+            except SlackError as error:
+                return self._refused(method, {}, error)
+
+        return await self.perform(method, request, effect)
+
+    def _check_token(self, token: object, method: str, raw: Json) -> Json:
+        """What ``auth.test`` and its like say besides, of this token. Raises SlackError."""
+        if not self._several:
+            if token != self._bot_token:
+                raise SlackError("invalid_auth", fault=False)
+            return {}
+        place = self.oauth.place_of(token)
+        teams = self.oauth.teams_of(token)
+        room = self._rooms.get(str(raw.get("channel") or raw.get("channel_id") or ""))
+        if room is not None and room.team not in teams:
+            self.complain(f"{method} in a channel of {room.team} with a token of {place.id}")
+            raise SlackError("channel_not_found")
+        if method == "auth.test":
+            return {"team_id": place.id, "team": f"Workspace {place.id}", "is_enterprise_install": place.org}
+        return {"teams": [{"id": team} for team in sorted(teams)]} if method == "auth.teams.list" else {}
 
     async def _by_socket(
         self, url: str, headers: dict[str, str], body: bytes
@@ -216,15 +255,17 @@ class SlackStandin(SlackApi):
         known = METHODS.get(method)
         if known is None:
             return self._refused(method, raw, SlackError("unknown_method"))
-        if self._token(request, raw) != self._bot_token:
-            return self._refused(method, raw, SlackError("invalid_auth", fault=False))
+        try:
+            told = self._check_token(self._token(request, raw), method, raw)
+        except SlackError as error:
+            return self._refused(method, raw, error)
 
         def effect() -> web.StreamResponse:
             too_many = self._over_limit(method, raw)
             if too_many is not None:
                 return too_many
             try:
-                return _ok(known(self, raw), self.scopes)
+                return _ok({**known(self, raw), **told}, self.scopes)
             except SlackError as error:
                 return self._refused(method, raw, error)
 
@@ -271,9 +312,26 @@ class SlackStandin(SlackApi):
 
     def _letter(self, event: Json) -> Letter:
         event_id = f"Ev{self._chance.getrandbits(48):012X}"
-        return Letter(
-            self._webhook_url, str(event["type"]), event_id, sealed(self._workspace, event, event_id)
-        )
+        workspace = self._workspace
+        room = self._rooms.get(str(event.get("channel")))
+        if room is not None and room.team:
+            organisation = self.oauth.organisation_of(room.team)
+            workspace = replace(workspace, team=room.team, organisation=organisation)
+        return Letter(self._webhook_url, str(event["type"]), event_id, sealed(workspace, event, event_id))
+
+    async def uninstall(
+        self, webhook_url: str, place: str, *, event_type: str = "app_uninstalled"
+    ) -> Delivery:
+        """Let an admin remove the app from a workspace or an organisation."""
+        self._webhook_url = webhook_url
+        gone = self.oauth.places.pop(place)
+        event: Json = {"type": event_type}
+        if event_type == "tokens_revoked":
+            event["tokens"] = {"oauth": [], "bot": [self._workspace.bot_user]}
+        workspace = replace(self._workspace, team=gone.team, organisation=gone.enterprise if gone.org else "")
+        event_id = f"Ev{self._chance.getrandbits(48):012X}"
+        letter = Letter(webhook_url, event_type, event_id, sealed(workspace, event, event_id))
+        return await self._postman.deliver(letter)
 
     @override
     def bot_wrote(self, shown: Shown, *, edited: bool) -> None:

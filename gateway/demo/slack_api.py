@@ -22,6 +22,7 @@ from gateway.demo.slack_rules import (
     SlackError,
     StartStream,
     Stream,
+    TeamsPage,
     ThreadStatus,
     Update,
     WriteStream,
@@ -37,6 +38,8 @@ class Room:
     kind: Literal["channel", "im"]
     messages: dict[str, Shown] = field(default_factory=dict)
     last_ts: int = 0
+    team: str = ""
+    """The workspace in which it is; empty: the only one."""
 
 
 SCOPES = (
@@ -88,6 +91,10 @@ class SlackApi(StandIn):
             "bot_id": workspace.bot_id,
             "is_enterprise_install": False,
         }
+
+    def teams(self, _: TeamsPage) -> Json:
+        """Which they are the token says."""
+        return {"response_metadata": {"next_cursor": ""}}
 
     def post_message(self, call: PostMessage) -> Json:
         self._room(call.channel, call.thread_ts)
@@ -297,6 +304,7 @@ def _method(model: type[A], perform: Callable[[SlackApi, A], Json]) -> Served:
 
 METHODS: dict[str, Served] = {
     "auth.test": _method(NoArguments, SlackApi.auth_test),
+    "auth.teams.list": _method(TeamsPage, SlackApi.teams),
     "chat.postMessage": _method(PostMessage, SlackApi.post_message),
     "chat.update": _method(Update, SlackApi.update),
     "chat.delete": _method(Message, SlackApi.delete),

@@ -30,6 +30,8 @@ class Workspace:
     bot_id: str
     signing_secret: str
     clock: Clock
+    organisation: str = ""
+    """By whose installation the workspace has the app, if not by its own."""
 
     def signed(self, body: bytes) -> dict[str, str]:
         timestamp = str(int(self.clock()))
@@ -152,11 +154,11 @@ def sealed(
         "event_time": int(workspace.clock()),
         "authorizations": [
             {
-                "enterprise_id": None,
-                "team_id": workspace.team,
+                "enterprise_id": workspace.organisation or None,
+                "team_id": None if workspace.organisation else workspace.team,
                 "user_id": workspace.bot_user,
                 "is_bot": True,
-                "is_enterprise_install": False,
+                "is_enterprise_install": bool(workspace.organisation),
             }
         ],
         "is_ext_shared_channel": False,

@@ -97,6 +97,11 @@ class Arguments(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+class TeamsPage(Arguments):
+    limit: int = 100
+    cursor: str = ""
+
+
 class NoArguments(Arguments):
     pass
 

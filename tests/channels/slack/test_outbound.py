@@ -264,7 +264,7 @@ async def test_a_stream_that_a_person_stopped_stays_as_it_is_and_is_labelled(
         await (live.close if ending else live.show)("Because")
     assert (desk.answer(part).text, desk.answer(part).metadata) == ("Be", label("p0"))
     assert await desk.bot.find(part) == desk.refs["p0"].replace("true", "false")
-    assert desk.channel.outbound._limits.live_streams == 0
+    assert desk.channel._own._limits.live_streams == 0
 
 
 async def test_a_stopped_thread_does_not_look_busy_any_longer(desk: Desk) -> None:
@@ -323,7 +323,7 @@ async def test_streams_beyond_what_can_be_closed_are_posted_instead(
     assert len(desk.slack.open_streams()) == 19
     await asyncio.gather(*(live.close("Because") for live in lives))
     assert [desk.answer(part).text for part in parts[:21]] == ["Because"] * 21
-    assert desk.channel.outbound._limits.live_streams == 0
+    assert desk.channel._own._limits.live_streams == 0
     assert desk.slack.refusals == []
 
 

@@ -42,6 +42,7 @@ def path_of(one: AnyEndpoint, known: dict[str, str]) -> str:
     subject = one.path.split("/")[1]
     ids = {"dead-letters": known["letter"], "bots": "helpdesk", "agents": "default"}
     path = one.path.replace("{key}", known["key"]).replace("{id}", ids.get(subject, "nothing"))
+    path = path.replace("{place}", "T1")
     assert "{" not in path
     return path + (f"?what={known['key']}" if one.name == "explainTurn" else "")
 
