@@ -28,6 +28,7 @@ class LarkApi(LarkMessages):
             id=f"75{self._chance.getrandbits(56):017d}",
             card=card,
             opened_at=self.clock(),
+            made_at=self.clock(),
             streaming=bool(card.config.streaming_mode),
         )
         self._cards[entity.id] = entity

@@ -2,7 +2,7 @@
 
 Invariants: sequences rise strictly over all operations of a card; text streams only while the card is in
 streaming mode, which ends by itself ``STREAMING_WINDOW`` seconds after it was last switched on; a card is sent
-at most once.
+at most once; it never exceeds its limits, whichever operation would make it grow, and lives for ``LIFE``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from gateway.demo.lark_rules import (
     Json,
     LarkError,
     check_elements,
+    check_size,
     decoded,
     merged,
     read_card,
@@ -26,6 +27,8 @@ from gateway.demo.standin import Shown
 STREAMING_WINDOW = 600.0
 CONTENT_CHARS = 100_000
 MAX_SEQUENCE = 2**31 - 1
+LIFE = 14 * 24 * 3600.0
+"""Seconds in which a card may be changed."""
 
 
 def _ten_a_second() -> Quota:
@@ -40,6 +43,7 @@ class CardEntity:
     card: Card
     opened_at: float
     streaming: bool
+    made_at: float = 0.0
     sequence: int = 0
     uuids: set[str] = field(default_factory=set)
     expired_unnoticed: bool = False
@@ -51,7 +55,9 @@ class CardEntity:
         return text_of_card(self.card.body.elements)
 
     def expire(self, now: float) -> None:
-        """Let streaming end if its window is over."""
+        """Let streaming end if its window is over, and the card if its life is."""
+        if now - self.made_at >= LIFE:
+            raise LarkError(200750, "the card has expired", fault=False)
         if self.streaming and now - self.opened_at >= STREAMING_WINDOW:
             self.streaming = False
             self.expired_unnoticed = True
@@ -88,7 +94,7 @@ class CardEntity:
         before = element["content"]
         element["content"] = content
         try:
-            check_elements(self.card.body.elements)
+            self._check()
         except LarkError:
             element["content"] = before
             raise
@@ -118,22 +124,36 @@ class CardEntity:
                 raise LarkError(300313, f"no element {target}")
             at += place != "insert_before"
             changed = [*held[:at], *elements, *held[at:]]
-        check_elements(changed)
         self.card.body.elements = changed
+        try:
+            self._check()
+        except LarkError:
+            self.card.body.elements = held
+            raise
 
     def update_element(self, element_id: str, changes: Json, *, whole: bool) -> None:
         element = self._element(element_id)
         kept = {"element_id": element_id} if whole else dict(element)
         replaced: Json = kept | changes
-        check_elements([replaced])
+        before = dict(element)
         element.clear()
         element.update(replaced)
+        try:
+            self._check()
+        except LarkError:
+            element.clear()
+            element.update(before)
+            raise
 
     def delete_element(self, element_id: str) -> None:
         self._element(element_id)
         self.card.body.elements = [
             element for element in self.card.body.elements if element.get("element_id") != element_id
         ]
+
+    def _check(self) -> None:
+        check_elements(self.card.body.elements)
+        check_size(self.card)
 
     def _element(self, element_id: str) -> Json:
         for element in walk(self.card.body.elements):

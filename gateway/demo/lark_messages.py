@@ -13,7 +13,7 @@ from typing import Literal
 import orjson
 
 from gateway.demo.lark_calls import Body, Create, Edit, PatchCard, React, Reply, TokenRequest
-from gateway.demo.lark_cards import CardEntity
+from gateway.demo.lark_cards import LIFE, CardEntity
 from gateway.demo.lark_events import Tenant, milliseconds
 from gateway.demo.lark_rules import Card, Json, LarkError, decoded, read_card, text_of_card, text_of_content
 from gateway.demo.ratelimit import Bucket, Quota, TooMany
@@ -155,6 +155,8 @@ class LarkMessages(StandIn):
         sent = self._own(path)
         if sent.card is None:
             raise LarkError(230001, "only a card that is not an entity can be patched")
+        if self.clock() - sent.shown.at >= LIFE:
+            raise LarkError(230031, "the card was sent more than 14 days ago", fault=False)
         card = read_card(call.content)
         self.count(sent.patches)
         sent.card = card

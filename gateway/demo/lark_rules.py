@@ -118,6 +118,12 @@ def read_card(text: str) -> Card:
     return card
 
 
+def check_size(card: Card) -> None:
+    """What holds for a card however it was changed: its JSON has a limit."""
+    if len(orjson.dumps({"schema": "2.0", **card.model_dump(exclude_none=True)})) > CARD_BYTES:
+        raise LarkError(200860, "card content over 30 KB")
+
+
 def check_elements(elements: Sequence[Json]) -> None:
     """What holds for all elements of a card together."""
     seen: set[str] = set()

@@ -12,7 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 Json = dict[str, object]
 
@@ -21,6 +29,12 @@ POST_TEXT_CHARS = 4_000
 UPDATE_TEXT_CHARS = 4_000
 SECTION_CHARS = 3_000
 BLOCKS = 50
+BLOCKS_CHARS = 13_200
+"""Of a message's blocks as JSON (public issue bolt-js #2509)."""
+
+FIELD_CHARS = 256
+"""Of a task's or plan's text (docs: chat.appendStream)."""
+
 STREAM_BYTES = 11_900
 STREAM_LIFETIME = 300.0
 
@@ -61,19 +75,22 @@ class MarkdownChunk(_Strict):
     text: str
 
 
+TaskText = Annotated[str, Field(max_length=FIELD_CHARS)]
+
+
 class TaskChunk(_Strict):
     type: Literal["task_update"]
     id: str
-    title: str
+    title: TaskText
     status: Literal["pending", "in_progress", "complete", "error"] | None = None
-    details: str | None = None
-    output: str | None = None
+    details: TaskText | None = None
+    output: TaskText | None = None
     sources: list[Json] | None = None
 
 
 class PlanChunk(_Strict):
     type: Literal["plan_update"]
-    title: str
+    title: TaskText
 
 
 class BlocksChunk(_Strict):
@@ -232,7 +249,7 @@ def _text_of_blocks(blocks: Sequence[Json]) -> str:
                 pass
             case _:
                 raise SlackError("invalid_blocks")
-    if markdown > MARKDOWN_CHARS:
+    if markdown > MARKDOWN_CHARS or len(json.dumps(blocks, ensure_ascii=False)) > BLOCKS_CHARS:
         raise SlackError("msg_blocks_too_long")
     return "\n".join(lines)
 

@@ -220,6 +220,24 @@ async def test_a_sixth_table_that_streams_in_is_refused_and_not_shown(setting: S
     assert await client.write(card, "") == 10002
 
 
+async def test_a_card_grows_no_further_than_thirty_kilobytes(setting: Setting) -> None:
+    lark, client, _ = setting
+    _, card = await start(lark, client)
+    assert await client.write(card, "字" * 10_500) == 200860
+    assert lark.chat("oc_1")[-1].text == "…"
+    assert await client.write(card, "字" * 9_500) == 0
+    assert await client.write(card, "x" * 100_001) == 10002
+
+
+async def test_a_card_can_be_changed_for_fourteen_days(setting: Setting) -> None:
+    lark, client, now = setting
+    _, card = await start(lark, client)
+    now.at += 14 * 24 * 3600
+    await client.sign_in()
+    assert await client.write(card, "text") == 200750
+    assert lark.complaints == []
+
+
 async def test_two_writes_at_once_to_one_card_are_complained_about(setting: Setting) -> None:
     lark, client, _ = setting
     _, card = await start(lark, client)

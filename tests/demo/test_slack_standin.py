@@ -138,6 +138,15 @@ async def test_a_stream_holds_eleven_thousand_nine_hundred_bytes_and_no_more(sla
     assert await refused(client.chat_appendStream(channel="C1", ts=ts, chunks=chunks("x"))) == "msg_too_long"
 
 
+async def test_a_tasks_text_has_a_limit(slack_client: Setting) -> None:
+    slack, client, _ = slack_client
+    _, ts = await start(slack, client)
+    task = {"type": "task_update", "id": "1", "title": "x" * 257, "status": "pending"}
+    assert await refused(client.chat_appendStream(channel="C1", ts=ts, chunks=[task])) == "invalid_chunks"
+    task["title"] = "x" * 256
+    assert (await client.chat_appendStream(channel="C1", ts=ts, chunks=[task]))["ok"]
+
+
 async def test_slack_ends_a_stream_after_five_minutes_and_an_edit_still_works(slack_client: Setting) -> None:
     slack, client, now = slack_client
     thread, ts = await start(slack, client)
@@ -180,6 +189,12 @@ async def test_two_appends_at_once_to_one_stream_are_complained_about(slack_clie
         ({"text": " "}, "no_text"),
         ({"markdown_text": "x" * 12_001}, "msg_too_long"),
         ({"blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}]}, "invalid_blocks"),
+        ({"blocks": [{"type": "markdown", "text": "x" * 12_001}]}, "msg_blocks_too_long"),
+        (
+            {"blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2990}}] * 5},
+            "msg_blocks_too_long",
+        ),
+        ({"blocks": [{"type": "divider"}] * 51}, "msg_blocks_too_many"),
     ],
 )
 async def test_contents_that_slack_refuses(
