@@ -80,7 +80,10 @@ def marker_of(messages: Sequence[Message]) -> str:
 
 
 class ModelStandin(StandIn):
-    """``words`` is the length of the default script's answers. ``calls_made`` records every request."""
+    """``words`` is the length of the default script's answers. ``calls_made`` records every request.
+
+    Tokens are counted for who asks; with ``counts_unasked`` for everybody, as some compatible servers do.
+    """
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class ModelStandin(StandIn):
         self._marker = marker
         self._ids = itertools.count(1)
         self._running: Counter[str] = Counter()
+        self.counts_unasked = False
         self.calls_made: list[ModelCall] = []
         self.max_concurrency: Counter[str] = Counter()
         self.peak = 0
@@ -181,7 +185,7 @@ class ModelStandin(StandIn):
         rate: float,
         wait: float,
     ) -> web.StreamResponse:
-        frame = Frame(body, next(self._ids), int(self.clock()))
+        frame = Frame(body, next(self._ids), int(self.clock()), counts_unasked=self.counts_unasked)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         response.headers["Cache-Control"] = "no-cache"
         if reply.fault == "hang_before_first":

@@ -98,8 +98,9 @@ class Request(BaseModel):
 class Frame:
     """The events of one streamed answer. What all of them share is written once."""
 
-    def __init__(self, request: Request, number: int, created: int) -> None:
+    def __init__(self, request: Request, number: int, created: int, *, counts_unasked: bool = False) -> None:
         self._request = request
+        self._counts = request.wants_usage or counts_unasked
         head = orjson.dumps(
             {
                 "id": f"chatcmpl-{number}",
@@ -110,7 +111,7 @@ class Frame:
             }
         )
         self._head = b"data: " + head[:-1] + b',"choices":['
-        self._tail = b"]" + (b',"usage":null' if request.wants_usage else b"") + b"}\n\n"
+        self._tail = b"]" + (b',"usage":null' if self._counts else b"") + b"}\n\n"
 
     def role(self) -> bytes:
         return self._event(b'{"role":"assistant","content":"","refusal":null}', b"null")
@@ -119,9 +120,9 @@ class Frame:
         return self._event(b'{"content":' + orjson.dumps(piece) + b"}", b"null")
 
     def end(self, pieces: list[str]) -> bytes:
-        """The finish, the usage if it was asked for, and the mark of the end."""
+        """The finish, the usage if it is counted, and the mark of the end."""
         counted = b""
-        if self._request.wants_usage:
+        if self._counts:
             usage = orjson.dumps(_usage(self._request.messages, pieces))
             counted = self._head + b'],"usage":' + usage + b"}\n\n"
         return self._event(b"{}", b'"stop"') + counted + b"data: [DONE]\n\n"

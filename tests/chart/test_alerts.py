@@ -9,7 +9,7 @@ from typing import TypedDict
 import pytest
 import yaml
 
-from tests.chart.tools import CHART, missing, output
+from tests.chart.tools import CHART, ROOT, missing, output
 
 STORIES = Path(__file__).parent / "alerts"
 RULES = sorted((CHART / "rules").glob("*.yaml"))
@@ -18,6 +18,8 @@ RULES = sorted((CHART / "rules").glob("*.yaml"))
 class Rule(TypedDict):
     alert: str
     expr: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
 
 
 def rules() -> dict[str, Rule]:
@@ -31,6 +33,15 @@ def promtool(*words: str | Path) -> None:
         return
     code, said = output(command, *words)
     assert code == 0, said
+
+
+def test_every_alert_has_its_runbook() -> None:
+    manual = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    for alert, rule in rules().items():
+        severity = rule["labels"]["severity"]
+        assert f"\n### {alert}\n" in manual, alert
+        assert f"| [`{alert}`](#{alert.lower()}) | {severity} |" in manual, alert
+        assert len(rule["annotations"]["summary"]) < 60, alert
 
 
 def test_prometheus_understands_the_rules() -> None:
