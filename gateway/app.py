@@ -29,7 +29,15 @@ def make_app(
             return web.Response(text="ready")
         return web.Response(status=503, text="starting or draining")
 
+    async def send_elsewhere(_: web.Request, response: web.StreamResponse) -> None:
+        if not directory.accepting:
+            response.force_close()
+            response.headers["Connection"] = "close"
+
     app = web.Application(client_max_size=LARGEST_BODY)
+    # A load balancer keeps its connections: while this process drains each answer ends one, so that the next
+    # webhook comes by a new connection, to another process.
+    app.on_response_prepare.append(send_elsewhere)
     app.add_routes(
         [
             web.post("/webhooks/{channel}/{bot}", webhooks.handle),

@@ -60,9 +60,12 @@ class Addresses:
 
 
 class GatewayProcess:
-    """``directory`` holds configuration, store and log."""
+    """``directory`` holds configuration, store and log. ``source``: the code of another version."""
 
-    def __init__(self, directory: Path, credentials: Credentials, addresses: Addresses) -> None:
+    def __init__(
+        self, directory: Path, credentials: Credentials, addresses: Addresses, source: Path | None = None
+    ) -> None:
+        self._source = source
         self._log = directory / "gateway.log"
         self._config = directory / "turnkeeper.yaml"
         self._url = f"http://127.0.0.1:{_free_port()}"
@@ -111,7 +114,8 @@ class GatewayProcess:
                 "--config",
                 str(self._config),
                 # The stand-ins are on this machine.
-                env={**os.environ, "NO_PROXY": "*", "no_proxy": "*"},
+                env={**os.environ, "NO_PROXY": "*", "no_proxy": "*", **_importing(self._source)},
+                cwd=self._source,
                 stdout=log,
                 stderr=log,
             )
@@ -208,6 +212,10 @@ def _settings(directory: Path, url: str, credentials: Credentials, addresses: Ad
             },
         ],
     }
+
+
+def _importing(source: Path | None) -> dict[str, str]:
+    return {} if source is None else {"PYTHONPATH": str(source)}
 
 
 def _free_port() -> int:

@@ -74,6 +74,7 @@ class People:
         self._history = history
         self._settled = settled
         self._questions = itertools.count(1)
+        self._until = 0.0
 
     def script(self, messages: list[Message]) -> Reply:
         """The model's. A question that Slack's people ask comes without the mention."""
@@ -83,29 +84,33 @@ class People:
 
     async def talk(self, seconds: float) -> None:
         """Return when all have fallen silent; what they said last may still be on its way."""
-        until = time.time() + seconds
+        self._until = time.time() + seconds
         async with asyncio.TaskGroup() as people:
             for number in range(3):
-                people.create_task(self._person(self._thread(number), until))
+                people.create_task(self._person(self._thread(number)))
             for number in range(2):
-                people.create_task(self._person(self._slack_dm(number), until))
+                people.create_task(self._person(self._slack_dm(number)))
             for number in range(4):
-                people.create_task(self._person(self._lark_chat(f"oc_p{number}"), until))
+                people.create_task(self._person(self._lark_chat(f"oc_p{number}")))
             for number in range(4):
-                people.create_task(self._person(self._lark_group(number), until))
+                people.create_task(self._person(self._lark_group(number)))
 
-    async def _person(self, begin: Callable[[], tuple[Talk, Speak]], until: float) -> None:
+    def hush(self) -> None:
+        """They finish what they are saying, and ``talk`` returns."""
+        self._until = 0.0
+
+    async def _person(self, begin: Callable[[], tuple[Talk, Speak]]) -> None:
         chance = random.Random(self._chance.random())
         await asyncio.sleep(chance.uniform(0.0, 2.0))
-        while time.time() < until:
+        while time.time() < self._until:
             talk, speak = begin()
             self.talks.append(talk)
             for _ in range(chance.randint(1, 2)):
-                await self._burst(talk, speak, chance, until)
+                await self._burst(talk, speak, chance)
 
-    async def _burst(self, talk: Talk, speak: Speak, chance: random.Random, until: float) -> None:
+    async def _burst(self, talk: Talk, speak: Speak, chance: random.Random) -> None:
         for _ in range(chance.randint(1, 4)):
-            if time.time() >= until:
+            if time.time() >= self._until:
                 return
             question = f"{next(self._questions):06d} {talk.name}"
             self._history.note("says", talk.name, question=question)
@@ -113,8 +118,8 @@ class People:
             self._history.note("said", talk.name, question=question, ts=said.ts, admissions=_deliveries(said))
             talk.said.append(said)
             await asyncio.sleep(chance.uniform(1.0, 3.0) if chance.random() < 0.3 else chance.uniform(0, 0.5))
-        gives_up_at = min(until, time.time() + PATIENCE)
-        while time.time() < gives_up_at and not self._settled(talk):
+        gives_up_at = time.time() + PATIENCE
+        while time.time() < min(gives_up_at, self._until) and not self._settled(talk):
             await asyncio.sleep(0.5)
         await asyncio.sleep(chance.uniform(0.2, 1.5))
 
