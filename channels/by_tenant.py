@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from conversation.courtesies import Courtesies, Suggestion
-from conversation.messages import Address
+from conversation.messages import Address, Attachment, InboundMessage
 from conversation.outbound import LivePart, Outbound, PartRequest, ShownPart
+from conversation.source import Earlier, Fetched, Source
 
 
 class ByTenant:
@@ -85,3 +86,22 @@ class _CourtesiesByTenant:
         courtesies = self._of(to.bot_tenant).courtesies
         assert courtesies is not None, "the model has them"
         return courtesies
+
+
+class SourceByTenant:
+    """``source_of`` gives the source of a workspace or tenant."""
+
+    def __init__(self, source_of: Callable[[str], Source]) -> None:
+        self._source_of = source_of
+
+    async def fetch(self, to: Address, file: Attachment, most: int) -> Fetched:
+        return await self._source_of(to.bot_tenant).fetch(to, file, most)
+
+    async def readable(self, message: InboundMessage) -> str:
+        return await self._source_of(message.key.tenant).readable(message)
+
+    async def name_of(self, message: InboundMessage) -> str:
+        return await self._source_of(message.key.tenant).name_of(message)
+
+    async def earlier(self, message: InboundMessage, most: int) -> Sequence[Earlier]:
+        return await self._source_of(message.key.tenant).earlier(message, most)

@@ -11,6 +11,7 @@ from conversation.controls import Button
 from conversation.keys import ConversationKey
 from conversation.messages import Address, InboundMessage, Locale, Sender
 from conversation.outbound import Outbound
+from conversation.source import Source
 from conversation.texts import locale_of
 
 
@@ -285,6 +286,11 @@ class Channel(Protocol):
 
     @property
     def outbound(self) -> Outbound: ...
+
+    @property
+    def source(self) -> Source:
+        """What the platform tells besides its events."""
+        ...
 
     def receive(self, request: WebhookRequest) -> Received:
         """Verify, decrypt, parse and normalise one webhook. Never raises, whatever the request holds."""

@@ -18,7 +18,7 @@ from conversation.files.read import FileReader, cut_to
 from conversation.messages import InboundMessage, Locale
 from conversation.providers.port import Entry, Image
 from conversation.source import Earlier, Source
-from conversation.texts import about_files
+from conversation.texts import about_declined, about_files
 from conversation.texts.troubles import FOR_THE_MODEL, Trouble
 from conversation.turn import Turn
 
@@ -41,12 +41,14 @@ class Question:
     said: str = ""
     images: tuple[Image, ...] = ()
     troubles: dict[Trouble, list[str]] = field(default_factory=dict)
+    declined: tuple[str, ...] = ()
     locale: Locale = "en"
 
     @property
     def lead(self) -> str:
         """What the person is told of the files before the answer; mostly nothing."""
-        lines = [
+        lines = [about_declined(self.declined, self.locale)] if self.declined else []
+        lines += [
             about_files(trouble, [f"`{name}`" for name in names], self.locale)
             for trouble, names in self.troubles.items()
         ]
@@ -73,6 +75,7 @@ class Asking:
         """Into ``question`` what is asked. Takes as long as the files take; may be cancelled."""
         question.locale = turn.message.locale
         question.said = turn.words or turn.question
+        question.declined = tuple(name for message in turn.messages for name in message.declined)
         if source is None:
             question.text = question.kept = turn.question
             return
@@ -99,6 +102,7 @@ class Asking:
 
 async def _said(source: Source, message: InboundMessage) -> str:
     text = await source.readable(message) if message.text else ""
+    text = "\n".join(filter(None, (text, *(f"[{name}: cannot be read here]" for name in message.declined))))
     if not message.group:
         return text
     name = await source.name_of(message) or f"Person {message.person[:4]}"

@@ -7,7 +7,7 @@ turn.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from conversation.messages import Address, Attachment, InboundMessage
@@ -26,6 +26,14 @@ class FileError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file's bytes, and its ``name`` where the event did not tell it."""
+
+    data: bytes = field(repr=False)
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Earlier:
     """A message of the thread from before the bot was there. ``name`` is empty where it is not known."""
 
@@ -37,7 +45,7 @@ class Earlier:
 class Source(Protocol):
     """What a platform can tell about a message besides its event."""
 
-    async def fetch(self, to: Address, file: Attachment, most: int) -> bytes:
+    async def fetch(self, to: Address, file: Attachment, most: int) -> Fetched:
         """The whole file, of at most ``most`` bytes. Raises FileError; the caller bounds the time."""
         ...
 

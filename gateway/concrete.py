@@ -229,6 +229,7 @@ class Maker:
             choices=settings.agents,
             feedback=settings.feedback,
             greeting=_greeting(settings.welcome),
+            source=channel.source,
         )
 
     def beside_agent(self, agent: Agent) -> Bot | None:

@@ -16,6 +16,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from channels.budget import Limit
+from channels.downloads import read_at_most
 from channels.lark.token import TenantToken
 from channels.lark.verify import LarkCredentials
 from channels.leased import Budget, PerChat
@@ -52,7 +53,9 @@ BUSY = frozenset({200810, 300120})
 _GATEWAY_CODES = 99_990_000
 """From here on: token, scope, address. The call was not begun."""
 _TRANSIENT_DELAY = 2.0
-_SERVER_ERROR, _TOO_MANY_REQUESTS = 500, 429
+_OK, _SERVER_ERROR, _TOO_MANY_REQUESTS = 200, 500, 429
+_DOWNLOAD_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=15)
+_LONGEST_ERROR = 64 << 10
 _MEANING = {
     10014: "app_secret is wrong",
     99991401: "this host is not in the app's IP allow-list",
@@ -100,13 +103,22 @@ class Method(Enum):
     REPLY = ("POST", "im/v1/messages/{}/reply")
     EDIT = ("PUT", "im/v1/messages/{}")
     DELETE = ("DELETE", "im/v1/messages/{}")
+    READ = ("GET", "im/v1/messages/{}")
+    RESOURCE = ("GET", "im/v1/messages/{}/resources/{}?type={}")
+    THREAD = (
+        "GET",
+        "im/v1/messages?container_id_type=thread&sort_type=ByCreateTimeDesc&page_size=50&container_id={}",
+    )
+    USER = ("GET", "contact/v3/users/{}?user_id_type=open_id")
     CREATE_CARD = ("POST", "cardkit/v1/cards")
     REPLACE_CARD = ("PUT", "cardkit/v1/cards/{}")
     SETTINGS = ("PATCH", "cardkit/v1/cards/{}/settings")
     CONTENT = ("PUT", "cardkit/v1/cards/{}/elements/{}/content")
 
 
-_ASKED_SELDOM = frozenset({Method.TOKEN, Method.BOT, Method.SCOPES})
+_ASKED_SELDOM = frozenset(
+    {Method.TOKEN, Method.BOT, Method.SCOPES, Method.READ, Method.RESOURCE, Method.THREAD, Method.USER}
+)
 
 _GRANTED = 1
 """``grant_status`` of a scope that a tenant has granted (docs: "查询租户授权状态")."""
@@ -252,8 +264,51 @@ class LarkApi:
         body: Body = {"content": text, "sequence": sequence, "uuid": uuid}
         await self._call(Method.CONTENT, body, Answer, card_id, element, has_permit=True)
 
+    def limit_of(self, method: Method) -> Limit:
+        return self._limits[method]
+
+    async def ask(self, method: Method, answer: type[A], *ids: str) -> A:
+        """A question whose answer has a shape of its own; the caller holds a permit of ``limit_of``."""
+        return await self._call(method, None, answer, *ids, has_permit=True)
+
+    async def download(self, message: str, key: str, kind: str, most: int) -> bytes:
+        """What came with a message, an "image" or a "file", at most ``most`` bytes. Raises FileError too, and
+        aiohttp's errors; the caller bounds the time.
+        """
+        await self._limits[Method.RESOURCE].take(urgent=False)
+        token = await self._token.get()
+        try:
+            return await self._download(token, most, message, key, kind)
+        except LarkRefusedError as error:
+            if error.code != TOKEN_INVALID:
+                raise
+            self._token.drop(token)
+        return await self._download(await self._token.get(), most, message, key, kind)
+
     async def close(self) -> None:
         await self._token.close()
+
+    async def _download(self, token: str, most: int, *ids: str) -> bytes:
+        verb, path = Method.RESOURCE.value
+        async with self._http.request(
+            verb,
+            self._base + path.format(*(quote(part, safe="") for part in ids)),
+            headers={"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"},
+            timeout=_DOWNLOAD_TIMEOUT,
+            allow_redirects=False,
+        ) as response:
+            if response.status == _OK:
+                return await read_at_most(response, most)
+            if response.status >= _SERVER_ERROR:
+                raise LarkPendingError(f"resource: HTTP {response.status}", _TRANSIENT_DELAY)
+            try:
+                code = Answer.model_validate_json(await read_at_most(response, _LONGEST_ERROR)).code
+            except ValidationError:
+                code = response.status
+            refusal = _error("resource", code, response)
+            if isinstance(refusal, RateLimitedError):
+                await self._limits[Method.RESOURCE].close_for(refusal.delay)
+            raise refusal
 
     async def _fetch_token(self) -> tuple[str, float]:
         if self._credentials is None:

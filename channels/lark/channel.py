@@ -31,6 +31,7 @@ from channels.lark.manifest import INCLUDED_IN, SCOPES
 from channels.lark.normalise import CHANNEL, normalise, taken_back
 from channels.lark.outbound import LarkOutbound
 from channels.lark.probe import challenge_probe, message_probe
+from channels.lark.source import LarkSource
 from channels.lark.verify import LarkCredentials, Opened, Verifier
 from channels.port import (
     MOST_SEEN,
@@ -91,6 +92,7 @@ class LarkChannel:
         self._app_id = "" if credentials is None else credentials.app_id
         self._api = LarkApi(http, api_base_url, self._credentials, permits, watch)
         self._outbound = LarkOutbound(self._api, stream=policy.stream)
+        self._source = LarkSource(self._api, self._app_id)
         self._transport: Transport | None = None
         self._direct = DirectChats(bot, chats)
         self._doings = Doings(bot, policy, self._direct)
@@ -101,6 +103,10 @@ class LarkChannel:
     @property
     def outbound(self) -> LarkOutbound:
         return self._outbound
+
+    @property
+    def source(self) -> LarkSource:
+        return self._source
 
     def receive(self, request: WebhookRequest) -> Received:  # noqa: PLR0911 -- one for each answer
         if self._verifier is None:
@@ -163,6 +169,7 @@ class LarkChannel:
             self._learning.cancel()
             await asyncio.wait((self._learning,))
         await self._direct.close()
+        await self._source.close()
         await self._api.close()
 
     def toast(self, text: str) -> bytes:

@@ -54,7 +54,7 @@ def normalise(  # noqa: PLR0911 - one for each reason
         sender=Sender(open_id, tenant),
         text=content.text,
         sent_at=sent_at,
-        locale=policy.language_of(content.text),
+        locale=policy.language_of(content.text or " ".join(file.name for file in content.attachments)),
         declined=content.declined,
         attachments=content.attachments,
         group=message.chat_type != "p2p" and not key.sender,

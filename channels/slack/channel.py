@@ -13,6 +13,7 @@ import aiohttp
 import orjson
 from pydantic import ValidationError
 
+from channels.downloads import Downloads
 from channels.installing import Installer
 from channels.leased import Budget, nameless
 from channels.port import (
@@ -29,6 +30,7 @@ from channels.port import (
     WebhookRequest,
 )
 from channels.slack.events import Envelope, is_form, subscription
+from channels.slack.files import HOSTS
 from channels.slack.install.lifecycle import home_of
 from channels.slack.install.workspaces import Workspaces
 from channels.slack.keys import conversation_key, is_direct
@@ -39,6 +41,7 @@ from channels.slack.outbound import SlackOutbound
 from channels.slack.probe import challenge_probe, message_probe
 from channels.slack.slash import CLOCKS_APART, read_form
 from channels.slack.socket import SocketMode
+from channels.slack.source import SlackSource
 from channels.slack.verify import Verifier
 from channels.slack.web_api import WebApi
 from channels.watch import UNWATCHED, PlatformWatch
@@ -46,6 +49,7 @@ from conversation.clock import Clock, SystemClock
 from conversation.keys import ConversationKey
 from conversation.messages import Address
 from conversation.outbound import DeliveryError, Outbound
+from conversation.source import Source
 from conversation.stores.permits import Permits
 
 API_BASE_URL = "https://slack.com/api/"
@@ -95,6 +99,8 @@ class SlackChannel:
             )
         self._several = several
         self._own = SlackOutbound(self._api, policy, Budget(f"slack:{nameless(token)}", permits, watch))
+        self._downloads = Downloads(HOSTS, api_base_url)
+        self._source = SlackSource(self._api, self._own.limits, self._downloads)
 
     @property
     def outbound(self) -> Outbound:
@@ -159,10 +165,16 @@ class SlackChannel:
         )
         return (known,) if self._socket is None else (known, await self._socket.check())
 
+    @property
+    def source(self) -> Source:
+        return self._source if self._several is None else self._several.source
+
     async def close(self) -> None:
         """The HTTP session is its owner's."""
         if self._several is not None:
             await self._several.close()
+        await self._source.close()
+        await self._downloads.close()
 
     def toast(self, text: str) -> None:  # noqa: ARG002 - the port's signature
         """Slack shows no answer to a click."""

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, Field
 
+from channels.slack.files import File
 from channels.slack.keys import is_direct
 
 _TIMESTAMP = re.compile(r"^\d{1,12}\.\d{1,9}$")
@@ -28,14 +29,6 @@ class Edited(BaseModel):
         return float(self.ts) if _TIMESTAMP.fullmatch(self.ts) else 0.0
 
 
-class SharedFile(BaseModel):
-    """``subtype`` tells a recording that was made in Slack from a file (docs: reference/objects/file-object)."""
-
-    name: str | None = None
-    mimetype: str | None = None
-    subtype: str | None = None
-
-
 class OlderMessage(BaseModel):
     """The message that an event is about: as it was, or as it is now."""
 
@@ -49,7 +42,7 @@ class OlderMessage(BaseModel):
     user_team: str | None = None
     team: str | None = None
     source_team: str | None = None
-    files: tuple[SharedFile, ...] | None = None
+    files: tuple[File, ...] | None = None
 
 
 class MessageEvent(BaseModel):
@@ -74,7 +67,7 @@ class MessageEvent(BaseModel):
     deleted_ts: Timestamp | None = None
     message: OlderMessage | None = None
     previous_message: OlderMessage | None = None
-    files: tuple[SharedFile, ...] | None = None
+    files: tuple[File, ...] | None = None
 
     @property
     def is_direct(self) -> bool:

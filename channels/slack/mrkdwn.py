@@ -15,7 +15,7 @@ def mentions(text: str, users: Collection[str]) -> bool:
 def readable(text: str, *, own: Collection[str]) -> str:
     """Mentions of ``own`` users taken out, links, channels and broadcasts spelled out, characters unescaped.
 
-    Mentions of other people stay as Slack writes them.
+    Mentions of other people, and of channels without a name, stay as Slack writes them: see ``people``.
     """
     if "<" in text:
         text = _MARKUP.sub(lambda found: _spell(found[1], found[2], found[0], own), text)
@@ -30,7 +30,7 @@ def _spell(space: str, markup: str, whole: str, own: Collection[str]) -> str:
         case "@":
             return "" if target[1:] in own else whole
         case "#":
-            return f"{space}#{label or target[1:]}"
+            return f"{space}#{label}" if label else whole
         case "!":
             return f"{space}{label or '@' + target[1:].partition('^')[0]}"
     address = target.removeprefix("mailto:").removeprefix("tel:")

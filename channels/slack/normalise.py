@@ -19,9 +19,9 @@ from channels.slack.events import (
     MessageEvent,
     OlderMessage,
     SessionStopped,
-    SharedFile,
     TokensRevoked,
 )
+from channels.slack.files import attachments
 from channels.slack.keys import CHANNEL, conversation_key
 from channels.slack.mrkdwn import mentions, readable
 from conversation.messages import Address, InboundMessage, Sender, stable_id
@@ -32,7 +32,7 @@ _CHANNEL_TYPES = frozenset({None, "im", "channel", "group", "mpim"})
 _KNOWN_TYPES = frozenset(
     {"message", "app_mention", "agent_session_stopped", "app_home_opened", "tokens_revoked"}
 )
-_RECORDINGS = {"slack_audio": "voice", "slack_video": "video"}
+_RECORDINGS: dict[str | None, str] = {"slack_audio": "voice", "slack_video": "video"}
 _SLACKBOT = "USLACKBOT"
 
 
@@ -73,16 +73,11 @@ def _from_message(
     if not tenant or not event.user:
         return Ignored("malformed")
     text = readable(event.text or "", own=own)
-    declined = tuple(_name(file) for file in event.files or ())
-    if not (text or declined):
+    declined = tuple(_RECORDINGS[file.subtype] for file in event.files or () if file.subtype in _RECORDINGS)
+    if not (text or event.files):
         return Ignored("empty")
     message = _message(event, event.user, text, tenant=tenant, bot=bot, policy=policy)
     return command_or_message(replace(message, declined=declined))
-
-
-def _name(file: SharedFile) -> str:
-    """What a person would call a file that is not read."""
-    return _RECORDINGS.get(file.subtype or "") or file.name or "file"
 
 
 def _edited(
@@ -154,8 +149,10 @@ def _message(
     thread = event.thread_ts or ""
     if not thread and (not event.is_direct or policy.conversation_per == "thread"):
         thread = event.ts
+    files = attachments([file for file in event.files or () if file.subtype not in _RECORDINGS])
+    key = conversation_key(policy, bot, tenant, chat=event.channel, thread=thread, user=user)
     return InboundMessage(
-        key=conversation_key(policy, bot, tenant, chat=event.channel, thread=thread, user=user),
+        key=key,
         identity=_identity(tenant, event.channel, event.ts),
         address=Address(
             event.channel, event.ts, thread, user, sender.tenant, "" if sender.tenant == tenant else tenant
@@ -163,5 +160,7 @@ def _message(
         sender=sender,
         text=text,
         sent_at=float(event.ts),
-        locale=policy.language_of(text),
+        locale=policy.language_of(text or " ".join(file.name for file in files)),
+        attachments=files,
+        group=not event.is_direct and not key.sender,
     )

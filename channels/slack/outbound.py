@@ -41,6 +41,10 @@ class SlackOutbound:
         return self._courtesies
 
     @property
+    def limits(self) -> Limits:
+        return self._limits
+
+    @property
     def streams(self) -> bool:
         return self._grows
 

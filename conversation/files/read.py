@@ -118,9 +118,12 @@ class _Desk:
         seconds = min(FETCH_SECONDS, self.until - asyncio.get_running_loop().time())
         try:
             async with asyncio.timeout(max(0.0, seconds)):
-                data = await self.source.fetch(to, file, most)
+                fetched = await self.source.fetch(to, file, most)
         except TimeoutError:
             raise FileError(Trouble.UNREACHABLE) from None
+        data = fetched.data
+        if fetched.name:
+            file = replace(file, name=shown_name(fetched.name))
         self.bytes_left -= len(data)
         if kind := kinds.image_type(data):
             self._look_at(file, kind, data)

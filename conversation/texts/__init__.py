@@ -21,6 +21,7 @@ _HINTS = {"en": en.HINTS, "zh": zh.HINTS}
 _KINDS = {"en": en.KINDS, "zh": zh.KINDS}
 _SEPARATORS = {"en": ", ", "zh": "、"}
 _MOST_NAMES, _LONGEST_NAME = 5, 80
+_DECLINED = {"en": en.DECLINED, "zh": zh.DECLINED}
 _FILES = {"en": en.FILES, "zh": zh.FILES}
 _REFERENCES = {"en": en.REFERENCE, "zh": zh.REFERENCE}
 
@@ -44,6 +45,11 @@ def _listed(names: Sequence[str], locale: Locale) -> str:
 
 def hint(which: Hint, locale: Locale) -> str:
     return _HINTS[locale][which]
+
+
+def about_declined(names: Sequence[str], locale: Locale) -> str:
+    """``InboundMessage.declined``, beside what can be answered."""
+    return _DECLINED[locale].format(names=_listed(names, locale))
 
 
 def about_files(trouble: Trouble, names: Sequence[str], locale: Locale) -> str:

@@ -76,6 +76,8 @@ KINDS = {
 }
 """What a message may hold besides text, where it has no name of its own."""
 
+DECLINED = "📎 I can't read this: {names}."
+
 FILES = {
     Trouble.UNSUPPORTED: "📎 I can't read files like {names}.",
     Trouble.NO_IMAGES: "📎 I can't look at images ({names}).",

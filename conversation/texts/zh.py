@@ -71,6 +71,8 @@ KINDS = {
 }
 """What a message may hold besides text, where it has no name of its own."""
 
+DECLINED = "📎 我无法读取：{names}。"
+
 FILES = {
     Trouble.UNSUPPORTED: "📎 我无法读取此类文件：{names}。",
     Trouble.NO_IMAGES: "📎 我无法查看图片（{names}）。",

@@ -32,6 +32,7 @@ from gateway.demo.slack_events import (
     session_stopped_event,
     slash_command,
 )
+from gateway.demo.slack_files import StoredFile
 from gateway.demo.slack_oauth import OAuthDesk
 from gateway.demo.slack_rules import TIERS, Json, SlackError
 from gateway.demo.slack_socket import SOCKET, SocketHub
@@ -129,11 +130,12 @@ class SlackStandin(SlackApi):
         thread_ts: str | None = None,
         mention: bool = True,
         user_team: str | None = None,
+        files: Sequence[StoredFile] = (),
     ) -> Said:
         """Let a person write a message; returns when the first deliveries have been answered.
 
         A mention in a channel is delivered twice, as app_mention and as message, in either order. ``user_team``:
-        the person's own workspace, if it is another.
+        the person's own workspace, if it is another. ``files`` are of the ``archive``.
         """
         self._webhook_url = webhook_url
         room = self._rooms[channel]
@@ -147,6 +149,11 @@ class SlackStandin(SlackApi):
         events = [message_event(shown, room.kind, written, team)]
         if mentioned:
             events.append(mention_event(shown, written, team))
+        if files:
+            self.archive.of_messages[channel, shown.ts] = list(files)
+            for event in events:
+                event["files"] = [file.described(self.url, in_event=True) for file in files]
+            events[0] |= {"subtype": "file_share", "upload": False}
         self._chance.shuffle(events)
         await self._postman.deliver_all([self._letter(event) for event in events], said)
         return said
@@ -206,6 +213,7 @@ class SlackStandin(SlackApi):
             web.post("/api/{method}", self._serve),
             web.get("/api/{method}", self._serve),
             web.get("/socket/{ticket}", self.socket.serve),
+            web.get("/files-pri/{id}/{name:.+}", self._serve_file),
         ]
 
     async def _oauth_access(self, request: web.Request) -> web.StreamResponse:
@@ -219,6 +227,13 @@ class SlackStandin(SlackApi):
                 return self._refused(method, {}, error)
 
         return await self.perform(method, request, effect)
+
+    def _is_token(self, token: str) -> bool:
+        try:
+            self._check_token(token, "files-pri", {})
+        except SlackError:
+            return False
+        return True
 
     def _check_token(self, token: object, method: str, raw: Json) -> Json:
         """What ``auth.test`` and its like say besides, of this token. Raises SlackError."""
@@ -235,6 +250,15 @@ class SlackStandin(SlackApi):
         if method == "auth.test":
             return {"team_id": place.id, "team": f"Workspace {place.id}", "is_enterprise_install": place.org}
         return {"teams": [{"id": team} for team in sorted(teams)]} if method == "auth.teams.list" else {}
+
+    async def _serve_file(self, request: web.Request) -> web.StreamResponse:
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        authorised = "files:read" in self.scopes and self._is_token(token)
+
+        def effect() -> web.StreamResponse:
+            return self.archive.serve(request.match_info["id"], authorised=authorised)
+
+        return await self.perform("files-pri", request, effect)
 
     async def _by_socket(
         self, url: str, headers: dict[str, str], body: bytes

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from gateway.demo.slack_events import Workspace
+from gateway.demo.slack_files import Archive, ChannelInfo, FileInfo, UserInfo
 from gateway.demo.slack_rules import (
     POST_TEXT_CHARS,
     UPDATE_TEXT_CHARS,
@@ -45,11 +46,14 @@ class Room:
 SCOPES = (
     "app_mentions:read",
     "channels:history",
+    "channels:read",
     "chat:write",
     "commands",
+    "files:read",
     "groups:history",
     "im:history",
     "mpim:history",
+    "users:read",
 )
 
 
@@ -65,6 +69,7 @@ class SlackApi(StandIn):
         """What was set, by channel and thread."""
         self.scopes = set(SCOPES)
         """Of the bot token, which every answer tells in ``x-oauth-scopes``."""
+        self.archive = Archive()
         self.sessions: dict[tuple[str, str], str] = {}
         """The status of each agent session now, by channel and thread."""
 
@@ -200,6 +205,15 @@ class SlackApi(StandIn):
         self.sessions[call.channel_id, call.thread_ts or ""] = call.status
         return {}
 
+    def file_info(self, call: FileInfo) -> Json:
+        return self.archive.file_info(call, self.url, self.scopes)
+
+    def user_info(self, call: UserInfo) -> Json:
+        return self.archive.user_info(call, self.scopes)
+
+    def channel_info(self, call: ChannelInfo) -> Json:
+        return self.archive.channel_info(call, self.scopes)
+
     def _room(self, channel: str, thread_ts: str | None) -> Room:
         room = self._rooms.get(channel)
         if room is None:
@@ -272,6 +286,9 @@ class SlackApi(StandIn):
             described["thread_ts"] = shown.ts
         if shown.deleted:
             described |= {"subtype": "tombstone", "user": "USLACKBOT", "hidden": True}
+        files = self.archive.of_messages.get((shown.chat, shown.ts))
+        if files:
+            described["files"] = [file.described(self.url, in_event=False) for file in files]
         if metadata and shown.metadata is not None:
             described["metadata"] = dict(shown.metadata)
         return described
@@ -313,6 +330,9 @@ METHODS: dict[str, Served] = {
     "chat.stopStream": _method(WriteStream, SlackApi.stop_stream),
     "conversations.replies": _method(Page, SlackApi.replies),
     "conversations.history": _method(Page, SlackApi.history),
+    "conversations.info": _method(ChannelInfo, SlackApi.channel_info),
+    "files.info": _method(FileInfo, SlackApi.file_info),
+    "users.info": _method(UserInfo, SlackApi.user_info),
     "reactions.add": _method(Reaction, SlackApi.add_reaction),
     "reactions.remove": _method(Reaction, SlackApi.remove_reaction),
     "assistant.threads.setStatus": _method(ThreadStatus, SlackApi.set_thread_status),

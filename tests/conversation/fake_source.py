@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from conversation.messages import Address, Attachment, InboundMessage
-from conversation.source import Earlier, FileError
+from conversation.source import Earlier, Fetched, FileError
 
 
 @dataclass
@@ -21,13 +21,13 @@ class FakeSource:
     fetched: list[str] = field(default_factory=list)
     looked_back: int = 0
 
-    async def fetch(self, to: Address, file: Attachment, most: int) -> bytes:
+    async def fetch(self, to: Address, file: Attachment, most: int) -> Fetched:
         await asyncio.sleep(self.seconds)
         self.fetched.append(file.name)
         found = self.files[file.name]
         if isinstance(found, FileError):
             raise found
-        return found
+        return Fetched(found)
 
     async def readable(self, message: InboundMessage) -> str:
         text = message.text

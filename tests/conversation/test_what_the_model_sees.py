@@ -134,6 +134,13 @@ def test_what_cannot_be_read_is_declined_by_name_in_the_persons_language() -> No
     assert house.platform.shown == ["📎 我无法读取此类文件：`歌.mp3`, `a.zip`, `data.bin.dat`。\n\nfine"]
 
 
+def test_what_a_channel_could_not_read_is_declined_beside_what_it_could() -> None:
+    house = house_of(FakeSource())
+    talk(house, replace(message("and this?"), declined=("voice", "location")))
+    assert asked(house).text == "and this?\n[voice: cannot be read here]\n[location: cannot be read here]"
+    assert house.platform.shown == ["📎 I can't read this: a voice message, a location.\n\nfine"]
+
+
 def test_a_picture_is_what_its_bytes_say() -> None:
     disguised = Attachment("image", "cat.png", "image/png")
     house = house_of(FakeSource({"cat.png": b"<html>sign in</html>"}))

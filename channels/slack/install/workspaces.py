@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from channels.by_tenant import ByTenant
+from channels.by_tenant import ByTenant, SourceByTenant
+from channels.downloads import Downloads
 from channels.leased import Budget
 from channels.port import ChannelPolicy, Finding, Upkeep
 from channels.sealing import NO_KEY, NoSealer, Sealer
+from channels.slack.files import HOSTS
 from channels.slack.install.installation import Installation
 from channels.slack.install.installations import Installations
 from channels.slack.install.installer import SlackInstaller
@@ -20,6 +22,7 @@ from channels.slack.install.renewal import Renewal
 from channels.slack.install.state import States
 from channels.slack.install.tokens import Tokens
 from channels.slack.outbound import SlackOutbound
+from channels.slack.source import SlackSource
 from channels.slack.web_api import WebApi
 from channels.watch import UNWATCHED, PlatformWatch
 from conversation.clock import Clock
@@ -59,6 +62,13 @@ class Keeping:
     clock: Clock
 
 
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    api: WebApi
+    outbound: SlackOutbound
+    source: SlackSource
+
+
 class Workspaces:
     def __init__(
         self,
@@ -76,7 +86,7 @@ class Workspaces:
         self._permits = permits
         self._watch = watch
         self._clock = keeping.clock
-        self._at_hand: OrderedDict[str, tuple[WebApi, SlackOutbound]] = OrderedDict()
+        self._at_hand: OrderedDict[str, Workspace] = OrderedDict()
         self._installations = Installations(app.bot, keeping.records, keeping.sealer or NoSealer())
         oauth = OAuth(app.client_id, app.client_secret, http, app.api_base_url)
         renewal = Renewal(self._installations, oauth, keeping.clock)
@@ -93,15 +103,17 @@ class Workspaces:
             clock=keeping.clock,
             lacks=_lacks(app, keeping),
         )
-        self.outbound = ByTenant(self._outbound_of, self._make("")[1])
+        self._downloads = Downloads(HOSTS, app.api_base_url)
+        self.outbound = ByTenant(self._outbound_of, self._make("").outbound)
+        self.source = SourceByTenant(lambda team: self._of(team).source)
 
     def api(self, team: str) -> WebApi:
-        return self._of(team)[0]
+        return self._of(team).api
 
     @property
     def held_back(self) -> float:
         """Of the workspace that has to wait longest."""
-        return max((outbound.held_back for _, outbound in self._at_hand.values()), default=0.0)
+        return max((one.outbound.held_back for one in self._at_hand.values()), default=0.0)
 
     def seen(self, home: Home, now: float) -> Upkeep | None:
         """An event came; what to do if it ended the installation."""
@@ -129,6 +141,9 @@ class Workspaces:
         return tuple([await self._checked(one) for one in installed[:MOST_CHECKED]])
 
     async def close(self) -> None:
+        for one in self._at_hand.values():
+            await one.source.close()
+        await self._downloads.close()
         await self._tokens.close()
 
     async def _checked(self, one: Installation) -> Finding:
@@ -146,19 +161,20 @@ class Workspaces:
         return Finding(subject, ok=True, detail=one.place)
 
     def _outbound_of(self, team: str) -> SlackOutbound:
-        return self._of(team)[1]
+        return self._of(team).outbound
 
-    def _of(self, team: str) -> tuple[WebApi, SlackOutbound]:
+    def _of(self, team: str) -> Workspace:
         found = self._at_hand.pop(team, None) or self._make(team)
         self._at_hand[team] = found
         if len(self._at_hand) > MOST_AT_HAND:
             self._at_hand.popitem(last=False)
         return found
 
-    def _make(self, team: str) -> tuple[WebApi, SlackOutbound]:
+    def _make(self, team: str) -> Workspace:
         api = WebApi(self._tokens.source(team), self._http, self._app.api_base_url)
         budget = Budget(f"slack:{self._app.client_id}:{team}", self._permits, self._watch)
-        return api, SlackOutbound(api, self._policy, budget)
+        outbound = SlackOutbound(api, self._policy, budget)
+        return Workspace(api, outbound, SlackSource(api, outbound.limits, self._downloads))
 
 
 def _lacks(app: OAuthApp, keeping: Keeping) -> str:

@@ -47,7 +47,7 @@ EVENTS = {
     "channel_archive": "ignored: unsupported_event",
     "link_shared": "ignored: unsupported_event",
     "member_joined_channel": "ignored: unsupported_event",
-    "message_archive_with_text": "message: What is in there? (not read: backup.tar.gz)",
+    "message_archive_with_text": "message: What is in there? (with: backup.tar.gz)",
     "message_assistant_app_thread": "ignored: unsupported_subtype",
     "message_bot": "ignored: bot_message",
     "message_bot_add": "ignored: unsupported_subtype",
@@ -62,15 +62,15 @@ EVENTS = {
     "message_channel_join": "ignored: unsupported_subtype",
     "message_channel_topic": "ignored: unsupported_subtype",
     "message_channel_unaddressed": "ignored: not_mentioned",
-    "message_clip_and_archive": "message:  (not read: video, backup.tar.gz)",
+    "message_clip_and_archive": "message:  (with: backup.tar.gz) (not read: video)",
     "message_deleted": "taken back",
     "message_deleted_own": "ignored: own_message",
     "message_ekm_access_denied": "ignored: unsupported_subtype",
     "message_enterprise": "message: hello",
     "message_external_user": "message: is it everything a river should be?",
-    "message_file_connect": "message: Look at this (not read: file)",
-    "message_file_share": "message: What does this say? (not read: scan.pdf)",
-    "message_file_share_empty": "message:  (not read: file)",
+    "message_file_connect": "message: Look at this (with: F0S43P1CX)",
+    "message_file_share": "message: What does this say? (with: scan.pdf)",
+    "message_file_share_empty": "message:  (with: F0S43P1CZ)",
     "message_group_mention": "message: 请帮我写周报",
     "message_huddle_thread": "ignored: unsupported_subtype",
     "message_im": "message: How do I reset my password?",
@@ -128,8 +128,9 @@ def outcome(received: Received) -> str:  # noqa: PLR0911 - one for each kind
             return f"command: {command.kind} {command.agent}".strip()
         case InboundMessage(asks=asks) if asks:
             return f"asks: {asks}"
-        case InboundMessage(text=text, declined=declined):
-            return f"message: {text}" + (f" (not read: {', '.join(declined)})" if declined else "")
+        case InboundMessage(text=text, declined=declined, attachments=files):
+            brought = f" (with: {', '.join(file.name for file in files)})" if files else ""
+            return f"message: {text}{brought}" + (f" (not read: {', '.join(declined)})" if declined else "")
         case Edited(message, or_new):
             assert message.edited_at
             return "edited or new" if or_new else f"edited: {message.text}"

@@ -76,6 +76,7 @@ async def test_a_thread_in_a_direct_message_is_a_conversation_of_its_own(make_ch
         ("message_group_mention", "请帮我写周报", "zh"),
         ("message_mpim_mention", "hey what now", "en"),
         ("message_file_share", "What does this say?", "en"),
+        ("message_file_share_empty", "", "en"),
         ("message_thread_broadcast", "for everyone", "en"),
     ],
 )

@@ -94,7 +94,7 @@ def test_what_was_appended_to_a_stream_begins_what_ends_it() -> None:
         ("<https://a.b/|a.b>", "https://a.b/"),
         ("<https://a.b|here &amp; there>", "here & there (https://a.b)"),
         ("<mailto:a@b.c|a@b.c>", "a@b.c"),
-        ("<#C1|general> <#C2>", "#general #C2"),
+        ("<#C1|general> <#C2>", "#general <#C2>"),
         ("<!here> <!subteam^S1|@ops> <!date^1^{date}|today>", "@here @ops today"),
         ("if a &lt; b &amp;&amp; b &gt; c", "if a < b && b > c"),
         ("&amp;lt;", "&lt;"),
