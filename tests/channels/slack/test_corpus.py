@@ -68,7 +68,7 @@ EVENTS = {
     "message_ekm_access_denied": "ignored: unsupported_subtype",
     "message_enterprise": "message: hello",
     "message_external_user": "message: is it everything a river should be?",
-    "message_file_connect": "message: Look at this (with: F0S43P1CX)",
+    "message_file_connect": "message: Look at this (with: F0CONNECT)",
     "message_file_share": "message: What does this say? (with: scan.pdf)",
     "message_file_share_empty": "message:  (with: F0S43P1CZ)",
     "message_group_mention": "message: 请帮我写周报",
