@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, Sampler, TraceIdRatioBased
 from opentelemetry.trace import get_current_span
+from typing_extensions import override
 
 from gateway import __version__, telemetry
 from gateway.tracing.destination import Destination
@@ -32,6 +34,8 @@ from gateway.tracing.spans import Spans
 FLUSHED_WITHIN = 3.0
 """Seconds. Part of what a process takes to end after its drain."""
 
+_LONGEST_CAUSE = 300
+
 _log = structlog.get_logger()
 
 
@@ -39,8 +43,54 @@ _log = structlog.get_logger()
 async def exported(to: Destination) -> AsyncIterator[Spans]:
     exporter = OTLPSpanExporter(endpoint=to.url or None, headers=dict(to.headers) or None)
     sampler = None if to.sample is None else ParentBased(TraceIdRatioBased(to.sample))
-    async with traced(BatchSpanProcessor(exporter), sampler) as spans:
-        yield spans
+    hearsay = _Hearsay()
+    library = logging.getLogger(OTLPSpanExporter.__module__)
+    library.addFilter(hearsay)
+    try:
+        async with traced(BatchSpanProcessor(_Reported(exporter, hearsay)), sampler) as spans:
+            yield spans
+    finally:
+        library.removeFilter(hearsay)
+
+
+class _Hearsay(logging.Filter):
+    """Keeps the library's lines about each try from the log, and the last of them for ours."""
+
+    last = ""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        self.last = record.getMessage()[:_LONGEST_CAUSE]
+        return False
+
+
+class _Reported(SpanExporter):
+    """Says once that the collector takes nothing, and once that it does again."""
+
+    def __init__(self, exporter: SpanExporter, hearsay: _Hearsay) -> None:
+        self._exporter = exporter
+        self._hearsay = hearsay
+        self._lost = 0
+
+    @override
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = self._exporter.export(spans)
+        if result is not SpanExportResult.SUCCESS:
+            if not self._lost:
+                _log.warning("traces not taken", cause=self._hearsay.last)
+            self._lost += len(spans)
+        elif self._lost:
+            _log.info("traces taken again", lost=self._lost)
+            self._lost = 0
+        return result
+
+    @override
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    @override
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
 
 
 @asynccontextmanager

@@ -18,12 +18,17 @@ from pathlib import Path
 import aiohttp
 import pytest
 import structlog
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
+from conversation.directory import Directory
+from conversation.providers.echo import EchoProvider
 from conversation.providers.port import Answered, Entry, Prompt
+from conversation.stop import Stop
 from conversation.turn import Claim, Turn
 from gateway import telemetry
 from gateway.demo.model import Message, ModelStandin, Reply
@@ -35,6 +40,8 @@ from gateway.tracing.ids import admitted_in, links
 from gateway.tracing.models import TracedProvider
 from gateway.tracing.port import Model, Untraced
 from gateway.tracing.spans import Spans
+from gateway.webhooks import Webhooks
+from tests.conversation.fake_platform import FakePlatform
 from tests.conversation.made_up import message
 from tests.gateway.admin import both_platforms
 from tests.gateway.admin.both_platforms import add_lark, add_slack
@@ -401,14 +408,45 @@ from gateway.settings import load
 from gateway.wiring import build
 
 async def main():
-    async with build(load(pathlib.Path({str(config)!r}), {{}})):
-        print([name for name in sys.modules if name.startswith("opentelemetry")])
+    async with build(load(pathlib.Path({str(config)!r}), {{}})) as gateway:
+        print([name for name in sys.modules if name.startswith("opentelemetry")], type(gateway.directory).__name__)
 
 asyncio.run(main())
 """
     environ = {"PYTHONPATH": ":".join(sys.path), "PATH": "/usr/bin"}
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environ, check=True)
-    assert ran.stdout.decode().strip() == "[]"
+    assert ran.stdout.decode().strip() == "[] Directory"
+
+
+def test_who_traces_nothing_is_served_by_what_was_there() -> None:
+    async def run(claim: Claim, stop: Stop) -> None: ...
+
+    untraced, provider, outbound = Untraced(), EchoProvider(), FakePlatform()
+    assert untraced.provider(provider, Model("echo", "echo")) is provider
+    assert untraced.outbound(outbound) is outbound
+    assert untraced.turns(run) is run
+    assert (untraced.directory, untraced.webhooks, untraced.observers) == (Directory, Webhooks, ())
+
+
+async def test_a_collector_that_comes_back_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    statuses = [401, 401, 200]
+
+    async def take(_: web.Request) -> web.Response:
+        return web.Response(status=statuses.pop(0) if len(statuses) > 1 else statuses[0], text="no")
+
+    app = web.Application()
+    app.router.add_post("/v1/traces", take)
+    with structlog.testing.capture_logs() as lines:
+        async with TestServer(app) as server, exported(Destination(str(server.make_url("")))) as spans:
+            while "traces taken again" not in [line["event"] for line in lines]:
+                spans._tracer.start_span("turn").end()
+                await asyncio.sleep(0.02)
+    (lost, again) = [line for line in lines if line["event"].startswith("traces")]
+    assert (lost["event"], again["event"]) == ("traces not taken", "traces taken again")
+    assert "401" in lost["cause"]
+    assert again["lost"] >= 2
 
 
 async def test_a_collector_that_never_answers_delays_the_end_by_a_bounded_time() -> None:

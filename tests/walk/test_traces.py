@@ -106,11 +106,18 @@ async def test_what_a_draining_process_traced_last_still_leaves_and_no_collector
         assert taken.services == {"ours"}
 
 
-async def test_messages_are_answered_while_the_collector_is_away(
+async def test_messages_are_answered_while_the_collector_is_away_which_is_said_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     async with town(tmp_path, words=5) as whole:
-        said = [await whole.lark_dm(f"question {number}") for number in range(3)]
-        await whole.answered(said, lambda: whole.lark.chat("oc_1"))
+        said = []
+        for number in range(4):
+            said.append(await whole.lark_dm(f"question {number}"))
+            await whole.answered(said, lambda: whole.lark.chat("oc_1"))
+        events = [json.loads(line) for line in (tmp_path / "gateway.log").read_text().splitlines()]
+    troubles = [line for line in events if line["level"] != "info"]
+    assert [line["event"] for line in troubles] == ["traces not taken"]
+    assert "127.0.0.1" in troubles[0]["cause"] or "export" in troubles[0]["cause"]
