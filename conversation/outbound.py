@@ -67,13 +67,15 @@ class PartRequest:
     """Which part to open, find or resume.
 
     ``id`` is the idempotency id of the part. ``attempt`` (1, 2 …) numbers the claims of this turn: platforms
-    with rising sequence numbers give each attempt a block of its own, above all earlier ones.
+    with rising sequence numbers give each attempt a block of its own, above all earlier ones. ``stoppable``: what a
+    button that stops the answer brings back, where the platform shows one while it grows.
     """
 
     to: Address
     id: str
     attempt: int
     save: Save
+    stoppable: Controls | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -282,7 +282,17 @@ class Relay:
                 raise
 
         turn = self._claim.turn
-        return PartRequest(turn.message.address, part_id(turn.id, number), turn.attempt, save)
+        return PartRequest(
+            turn.message.address, part_id(turn.id, number), turn.attempt, save, _stoppable(self._claim)
+        )
 
     def _ref(self, number: int) -> str | None:
         return self._delivery.ref(number)
+
+
+def _stoppable(claim: Claim) -> Controls | None:
+    """Nobody sees an answer to the API while it grows, and what is about the bot itself is said at once."""
+    turn, message = claim.turn, claim.turn.message
+    if message.origin == "api" or message.stands_alone or turn.refusal is not None:
+        return None
+    return Controls(turn.id, message.person, claim.key, message.locale)

@@ -49,6 +49,8 @@ CONTENT_REFUSED = frozenset({230022, 230025, 230028})
 CARD_UNUSABLE = frozenset({99991672, 10002, 200740, 200750, 200860, 230025, 230099, *range(300301, 300306)})
 """A card is refused as a card: what it says may still be sent as text."""
 BUSY = frozenset({200810, 300120})
+SCOPE_MISSING = 99991672
+NO_SUCH_REACTION = 231011
 
 _GATEWAY_CODES = 99_990_000
 """From here on: token, scope, address. The call was not begun."""
@@ -102,6 +104,7 @@ class Method(Enum):
     CREATE = ("POST", "im/v1/messages?receive_id_type=chat_id")
     REPLY = ("POST", "im/v1/messages/{}/reply")
     EDIT = ("PUT", "im/v1/messages/{}")
+    CREATE_FOR_PERSON = ("POST", "im/v1/messages?receive_id_type=open_id")
     DELETE = ("DELETE", "im/v1/messages/{}")
     READ = ("GET", "im/v1/messages/{}")
     RESOURCE = ("GET", "im/v1/messages/{}/resources/{}?type={}")
@@ -110,6 +113,9 @@ class Method(Enum):
         "im/v1/messages?container_id_type=thread&sort_type=ByCreateTimeDesc&page_size=50&container_id={}",
     )
     USER = ("GET", "contact/v3/users/{}?user_id_type=open_id")
+    REACT = ("POST", "im/v1/messages/{}/reactions")
+    UNREACT = ("DELETE", "im/v1/messages/{}/reactions/{}")
+    REACTIONS = ("GET", "im/v1/messages/{}/reactions?reaction_type={}&page_size=50")
     CREATE_CARD = ("POST", "cardkit/v1/cards")
     REPLACE_CARD = ("PUT", "cardkit/v1/cards/{}")
     SETTINGS = ("PATCH", "cardkit/v1/cards/{}/settings")
@@ -119,6 +125,9 @@ class Method(Enum):
 _ASKED_SELDOM = frozenset(
     {Method.TOKEN, Method.BOT, Method.SCOPES, Method.READ, Method.RESOURCE, Method.THREAD, Method.USER}
 )
+
+_PERSON = "ou_"
+"""How the ids of people begin: what is sent to one goes into the direct message with the bot."""
 
 _GRANTED = 1
 """``grant_status`` of a scope that a tenant has granted (docs: "查询租户授权状态")."""
@@ -169,6 +178,31 @@ class _MessageId(BaseModel):
 
 class _Sent(Answer):
     data: _MessageId
+
+
+class _ReactionId(BaseModel):
+    reaction_id: str
+
+
+class _Reacted(Answer):
+    data: _ReactionId
+
+
+class _ReactionOperator(BaseModel):
+    operator_id: str = ""
+    operator_type: str = ""
+
+
+class _Reaction(_ReactionId):
+    operator: _ReactionOperator = _ReactionOperator()
+
+
+class _ReactionList(BaseModel):
+    items: tuple[_Reaction, ...] = ()
+
+
+class _Reactions(Answer):
+    data: _ReactionList = _ReactionList()
 
 
 A = TypeVar("A", bound=Answer)
@@ -228,7 +262,8 @@ class LarkApi:
         try:
             if not to.message:
                 body["receive_id"] = to.chat
-                return (await self._call(Method.CREATE, body, _Sent)).data.message_id
+                create = Method.CREATE_FOR_PERSON if to.chat.startswith(_PERSON) else Method.CREATE
+                return (await self._call(create, body, _Sent)).data.message_id
             if to.thread:
                 body["reply_in_thread"] = True
             return (await self._call(Method.REPLY, body, _Sent, to.message)).data.message_id
@@ -242,6 +277,29 @@ class LarkApi:
 
     async def delete(self, message: str) -> None:
         await self._call(Method.DELETE, None, Answer, message)
+
+    async def react(self, message: str, emoji: str) -> str | None:
+        """The reaction's id; None where a limit would hold it back: then it is not made."""
+        if not await self._limits[Method.REACT].try_take():
+            return None
+        body: Body = {"reaction_type": {"emoji_type": emoji}}
+        made = await self._call(Method.REACT, body, _Reacted, message, has_permit=True)
+        return made.data.reaction_id
+
+    async def unreact(self, message: str, reaction: str) -> None:
+        await self._limits[Method.UNREACT].take(urgent=False)
+        await self._call(Method.UNREACT, None, Answer, message, reaction, has_permit=True)
+
+    async def own_reactions(self, message: str, emoji: str) -> tuple[str, ...]:
+        """Ids of the app's own reactions of this kind (docs: "获取消息表情回复")."""
+        await self._limits[Method.REACTIONS].take(urgent=False)
+        found = await self._call(Method.REACTIONS, None, _Reactions, message, emoji, has_permit=True)
+        own = "" if self._credentials is None else self._credentials.app_id
+        return tuple(
+            one.reaction_id
+            for one in found.data.items
+            if one.operator.operator_type == "app" and one.operator.operator_id == own
+        )
 
     async def create_card(self, card: Body) -> str:
         body: Body = {"type": "card_json", "data": _json(card)}

@@ -4,6 +4,7 @@ Invariants:
 
 - ``sequence`` rises with every operation on the card, and each attempt has a block of numbers above all
   earlier ones, so that the platform itself refuses an attempt that was taken over;
+- buttons change together with the end of streaming, in one call: an answer that has ended cannot be stopped;
 - a card streams for 10 minutes; it is reopened before that, once more if the platform closed it anyway, and
   its final text is shown even if it cannot be reopened.
 """
@@ -11,11 +12,12 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from weakref import WeakSet
 
-from channels.lark.api import STREAM_CLOSED, LarkApi, LarkRefusedError
+from channels.lark.api import CARD_UNUSABLE, STREAM_CLOSED, LarkApi, LarkRefusedError
+from channels.lark.buttons import Element, when_ended
 from channels.lark.render import PLACEHOLDER, rendering, summary
 from conversation.controls import Controls
 
@@ -42,24 +44,34 @@ class Card:
     tried: bool
 
 
-def card_json(text: str, *, streaming: bool) -> dict[str, object]:
-    """A card of schema 2.0 with one Markdown element."""
+def card_json(text: str, below: Sequence[Element] = (), *, streaming: bool) -> dict[str, object]:
+    """A card of schema 2.0 with one Markdown element, and what stands below it."""
     config: dict[str, object] = {"streaming_mode": streaming, "update_multi": True}
     if not streaming:
         config["summary"] = {"content": summary(text)}
     return {
         "schema": "2.0",
         "config": config,
-        "body": {"elements": [{"tag": "markdown", "element_id": ELEMENT, "content": text}]},
+        "body": {"elements": [{"tag": "markdown", "element_id": ELEMENT, "content": text}, *below]},
     }
 
 
 class CardPart:
-    """A LivePart. ``forget`` is called when it is closed; ``live`` holds the cards that share the budget."""
+    """A LivePart. ``forget`` is called when it is closed; ``live`` holds the cards that share the budget.
+    ``stoppable``: while it grows there is a button under it.
+    """
 
     def __init__(
-        self, api: LarkApi, card: Card, uuid: str, live: WeakSet[CardPart], forget: Callable[[], None]
+        self,
+        api: LarkApi,
+        card: Card,
+        uuid: str,
+        live: WeakSet[CardPart],
+        forget: Callable[[], None],
+        *,
+        stoppable: bool,
     ) -> None:
+        self._stoppable = stoppable
         self._api = api
         self._card = card
         self._uuid = uuid
@@ -85,17 +97,20 @@ class CardPart:
         self._rendering.grow(text)
         await self._show(self._rendering.settled, urgent=False)
 
-    async def close(self, text: str, controls: Controls | None = None) -> None:  # noqa: ARG002 - none are drawn
+    async def close(self, text: str, controls: Controls | None = None) -> None:
         final = self._rendering.finish(text)
         try:
             await self._show(final, urgent=True)
         except LarkRefusedError as error:
             if error.code not in STREAM_CLOSED:
                 raise
-            await self._api.replace_card(self._card.id, card_json(final, streaming=False), *self._number())
+            await self._replace(final, controls)
             self._card.shown = final
         else:
-            await self._end_streaming(final)
+            if self._stoppable or controls is not None:
+                await self._end_with(final, controls)
+            else:
+                await self._end_streaming(final)
         self._live.discard(self)
         self._forget()
 
@@ -127,6 +142,18 @@ class CardPart:
         finally:
             self._shown_at = asyncio.get_running_loop().time()
         self._card.shown = rendered
+
+    async def _replace(self, final: str, controls: Controls | None) -> None:
+        card = card_json(final or PLACEHOLDER, when_ended(controls), streaming=False)
+        await self._api.replace_card(self._card.id, card, *self._number())
+
+    async def _end_with(self, final: str, controls: Controls | None) -> None:
+        try:
+            await self._replace(final, controls)
+        except LarkRefusedError as error:
+            if error.code not in CARD_UNUSABLE:
+                raise
+            await self._end_streaming(final)  # there is no room for buttons
 
     async def _end_streaming(self, final: str) -> None:
         config: dict[str, object] = {

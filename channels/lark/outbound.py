@@ -17,7 +17,9 @@ from channels.lark.api import (
     LarkPendingError,
     LarkRefusedError,
 )
+from channels.lark.buttons import while_growing
 from channels.lark.card import BLOCK, Card, CardPart, card_json
+from channels.lark.courtesies import LarkCourtesies
 from channels.lark.once import Kind, OncePart
 from channels.lark.ref import Ref
 from channels.lark.render import PLACEHOLDER, cut, settled
@@ -34,12 +36,13 @@ class LarkOutbound:
     def __init__(self, api: LarkApi, *, stream: bool) -> None:
         self._api = api
         self._stream = stream
+        self._courtesies = LarkCourtesies(api)
         self._live: WeakSet[CardPart] = WeakSet()
         self._cards: OrderedDict[str, Card] = OrderedDict()
 
     @property
-    def courtesies(self) -> Courtesies | None:
-        return None
+    def courtesies(self) -> Courtesies:
+        return self._courtesies
 
     @property
     def streams(self) -> bool:
@@ -69,7 +72,9 @@ class LarkOutbound:
         if card is None:
             first = settled(text) or PLACEHOLDER
             try:
-                card_id = await self._api.create_card(card_json(first, streaming=True))
+                card_id = await self._api.create_card(
+                    card_json(first, while_growing(part.stoppable), streaming=True)
+                )
             except LarkRefusedError as error:
                 if error.code not in CARD_UNUSABLE:
                     raise
@@ -160,7 +165,7 @@ class LarkOutbound:
             self._cards.pop(part.id, None)
 
         card.sequence = max(card.sequence, part.attempt * BLOCK)
-        return CardPart(self._api, card, part.id, self._live, forget)
+        return CardPart(self._api, card, part.id, self._live, forget, stoppable=part.stoppable is not None)
 
     def _remember(self, part: PartRequest, card: Card) -> Card:
         """A call may be repeated within one attempt; its card and sequence go on then."""

@@ -138,6 +138,39 @@ class LarkStandin(LarkApi):
         await self._postman.deliver(self._letter(webhook_url, "im.message.receive_v1", event), said)
         return said
 
+    @property
+    def tenant(self) -> str:
+        return self._tenant.key
+
+    @property
+    def whole_tenant(self) -> Tenant:
+        return self._tenant
+
+    def everything(self) -> list[Shown]:
+        return [sent.shown for sent in self._messages.values()]
+
+    def written_by(self, chat: str, user: str, message_type: str) -> Shown:
+        """A person's message, of which nobody was told yet."""
+        self.add_chat(chat)
+        return self._add(chat, "person", user, message_type).shown
+
+    def elements_of(self, message: str) -> list[Json]:
+        """What stands in a card; nothing in any other message."""
+        sent = self._messages[message]
+        entity = next((one for one in self._cards.values() if one.message is sent.shown), None)
+        card = entity.card if entity is not None else sent.card
+        return [] if card is None else card.body.elements
+
+    async def deliver(self, webhook_url: str, event_type: str, event: Json) -> Delivery:
+        """Send an event; returns how the first delivery was answered."""
+        return await self._postman.deliver(self._letter(webhook_url, event_type, event))
+
+    async def call_back(self, webhook_url: str, event_type: str, event: Json) -> tuple[int, bytes]:
+        """Send a callback, once: its status and body."""
+        headers, body = self._letter(webhook_url, event_type, event).sealed(0, "")
+        status, _, answer = await self._postman.post(webhook_url, headers, body)
+        return status, answer
+
     async def recall(self, webhook_url: str, said: Said) -> Delivery:
         """Let a person take a message back; returns how the first delivery was answered."""
         shown = self._messages[said.ts].shown

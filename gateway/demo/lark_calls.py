@@ -47,6 +47,10 @@ class React(Body):
     reaction_type: Emoji
 
 
+class ListReactions(Body):
+    reaction_type: str | None = None
+
+
 class CreateCard(Body):
     type: Literal["card_json"]
     data: str

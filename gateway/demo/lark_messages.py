@@ -12,7 +12,16 @@ from typing import Literal
 
 import orjson
 
-from gateway.demo.lark_calls import Body, Create, Edit, PatchCard, React, Reply, TokenRequest
+from gateway.demo.lark_calls import (
+    Body,
+    Create,
+    Edit,
+    ListReactions,
+    PatchCard,
+    React,
+    Reply,
+    TokenRequest,
+)
 from gateway.demo.lark_cards import LIFE, CardEntity
 from gateway.demo.lark_events import Tenant, milliseconds
 from gateway.demo.lark_rules import Card, Json, LarkError, decoded, read_card, text_of_card, text_of_content
@@ -184,6 +193,21 @@ class LarkMessages(StandIn):
         sent.reactions[reaction_id] = call.reaction_type.emoji_type
         self._show_reactions(sent)
         return {"reaction_id": reaction_id, "reaction_type": call.reaction_type.model_dump()}
+
+    def reactions(self, call: ListReactions, path: Path) -> Json:
+        sent = self._messages.get(path["message_id"])
+        if sent is None or sent.shown.deleted:
+            raise LarkError(231003, "the message is gone", fault=False)
+        items = [
+            {
+                "reaction_id": id,
+                "operator": {"operator_id": self._tenant.app_id, "operator_type": "app"},
+                "reaction_type": {"emoji_type": emoji},
+            }
+            for id, emoji in sent.reactions.items()
+            if call.reaction_type in {None, emoji}
+        ]
+        return {"items": items, "has_more": False}
 
     def unreact(self, _: Body, path: Path) -> Json:
         sent = self._messages.get(path["message_id"])
