@@ -12,10 +12,12 @@ from conversation.busy import Limits, WhenBusy
 from conversation.directory import Directory
 from conversation.executor import Executor
 from conversation.in_flight import InFlight
+from conversation.marks import Marks
 from conversation.messages import InboundMessage
 from conversation.observer import Observer, SessionObserver, Unobserved
 from conversation.outbound import Outbound
 from conversation.repairs import Repairs
+from conversation.retries import Retries
 from conversation.stores.events import Event
 from conversation.stores.memory import MemoryStore
 from tests.conversation.fake_platform import FakeModel, FakePlatform, Script
@@ -61,11 +63,19 @@ class House:
         self.bots = {"helpdesk": self.bot}
         self.in_flight = InFlight()
         self.observer: Observer = Unobserved()
+        self.marks: Marks | None = None
         self.directory = self._directory()
 
     def _directory(self) -> Directory:
         executor = Executor(
-            self.bots, self.agents, self.store.turns, self.store.transcripts, self.clock, self.in_flight
+            self.bots,
+            self.agents,
+            self.store.turns,
+            self.store.transcripts,
+            self.clock,
+            self.in_flight,
+            Retries(self.store.records, self.clock),
+            self.marks,
         )
         actor = Actor(executor, self.store.turns, self.clock, keep_turns=100, observer=self.observer)
         return Directory(
@@ -85,6 +95,8 @@ class House:
         started = asyncio.Event()
         repairs = Repairs(self.bots, self.store.turns)
         life = [asyncio.create_task(self.directory.run(started)), asyncio.create_task(repairs.run())]
+        if self.marks is not None:
+            life.append(asyncio.create_task(self.marks.run()))
         await started.wait()
         yield
         for task in life:
