@@ -21,11 +21,16 @@ from gateway.demo.faults import Fault
 from gateway.demo.people import Delivery, Letter, Postman, Route, Said, straight
 from gateway.demo.ratelimit import Bucket, Quota
 from gateway.demo.slack_api import METHODS, Room, SlackApi
+from gateway.demo.slack_blocks import Json
+from gateway.demo.slack_errors import SlackError
 from gateway.demo.slack_events import (
     TOMBSTONE,
     Workspace,
     bot_event,
+    click,
     deletion_event,
+    edit_event,
+    home_opened_event,
     mention_event,
     message_event,
     sealed,
@@ -34,7 +39,7 @@ from gateway.demo.slack_events import (
 )
 from gateway.demo.slack_files import StoredFile
 from gateway.demo.slack_oauth import OAuthDesk
-from gateway.demo.slack_rules import TIERS, Json, SlackError
+from gateway.demo.slack_rules import TIERS
 from gateway.demo.slack_socket import SOCKET, SocketHub
 from gateway.demo.standin import LATENCY, Clock, Shown
 
@@ -172,6 +177,40 @@ class SlackStandin(SlackApi):
             del room.messages[said.ts]
             self.changed(shown)
         return await self._postman.deliver(self._letter(event))
+
+    async def edit(self, webhook_url: str, said: Said, text: str) -> Delivery:
+        """Let a person change a message; returns how the first delivery was answered."""
+        self._webhook_url = webhook_url
+        room = self._rooms[said.chat]
+        shown = room.messages[said.ts]
+        event = edit_event(shown, room.kind, shown.text, text, self._workspace)
+        self.show(shown, text)
+        return await self._postman.deliver(self._letter(event))
+
+    async def open_home(
+        self, webhook_url: str, *, channel: str, user: str, tab: str = "messages"
+    ) -> Delivery:
+        """Let a person open the app; returns how the first delivery was answered."""
+        self._webhook_url = webhook_url
+        return await self._postman.deliver(self._letter(home_opened_event(channel, user, tab, self.clock)))
+
+    async def tell(self, webhook_url: str, event: Json) -> Delivery:
+        """Deliver an event of whatever kind; returns how the first delivery was answered."""
+        self._webhook_url = webhook_url
+        return await self._postman.deliver(self._letter(event))
+
+    async def press(
+        self, webhook_url: str, shown: Shown, label: str, *, user: str, user_team: str = ""
+    ) -> tuple[int, str, bytes]:
+        """Let a person press a button: status, admission and body of its answer. It is sent only once. Raises
+        LookupError where there is no such button.
+        """
+        if label not in shown.buttons:
+            raise LookupError(f"{shown.chat}/{shown.ts} has no button {label!r}")
+        headers, body = click(
+            self._workspace, shown, label, user=user, user_team=user_team or self._workspace.team
+        )
+        return await self._postman.post(webhook_url, headers, body)
 
     async def press_stop(self, webhook_url: str, *, channel: str, thread_ts: str, user: str) -> Delivery:
         """Let a person press a thread's stop button; returns how the first delivery was answered.

@@ -7,22 +7,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from gateway.demo.slack_blocks import Json, buttons_of
+from gateway.demo.slack_errors import SlackError
 from gateway.demo.slack_events import Workspace
 from gateway.demo.slack_files import Archive, ChannelInfo, FileInfo, UserInfo
 from gateway.demo.slack_rules import (
     POST_TEXT_CHARS,
     UPDATE_TEXT_CHARS,
     Arguments,
-    Json,
+    Ephemeral,
     Message,
     NoArguments,
     Page,
     PostMessage,
     Reaction,
     SessionStatus,
-    SlackError,
     StartStream,
     Stream,
+    SuggestedPrompts,
     TeamsPage,
     ThreadStatus,
     Update,
@@ -54,6 +56,7 @@ SCOPES = (
     "im:history",
     "mpim:history",
     "users:read",
+    "reactions:write",
 )
 
 
@@ -70,6 +73,12 @@ class SlackApi(StandIn):
         self.scopes = set(SCOPES)
         """Of the bot token, which every answer tells in ``x-oauth-scopes``."""
         self.archive = Archive()
+        self.is_agent = True
+        """Whether the app is declared as an agent."""
+        self.whispers: list[tuple[str, str, str]] = []
+        """What one person alone was told: channel, person, text."""
+        self.prompts: dict[str, list[tuple[str, str]]] = {}
+        """Suggested questions (title, message), by channel."""
         self.sessions: dict[tuple[str, str], str] = {}
         """The status of each agent session now, by channel and thread."""
 
@@ -106,6 +115,7 @@ class SlackApi(StandIn):
         text = call.visible_text(POST_TEXT_CHARS)
         shown = self._add(call.channel, "bot", self._workspace.bot_user, call.thread_ts)
         shown.metadata = call.metadata.model_dump() if call.metadata is not None else None
+        shown.buttons = call.buttons
         self.show(shown, text)
         self.bot_wrote(shown, edited=False)
         return {"channel": call.channel, "ts": shown.ts, "message": self._described(shown, metadata=True)}
@@ -118,6 +128,7 @@ class SlackApi(StandIn):
         text = call.visible_text(UPDATE_TEXT_CHARS)
         if call.metadata is not None:
             shown.metadata = call.metadata.model_dump()
+        shown.buttons = call.buttons
         self.show(shown, text)
         self.bot_wrote(shown, edited=True)
         return {"channel": call.channel, "ts": shown.ts, "text": shown.text}
@@ -156,7 +167,9 @@ class SlackApi(StandIn):
         return {"channel": call.channel, "ts": call.ts}
 
     def stop_stream(self, call: WriteStream) -> Json:
+        buttons = buttons_of(call.blocks or ())
         shown, text = self._written(call)
+        shown.buttons = buttons
         self._streams[call.channel, call.ts].open = False
         self.sessions[call.channel, shown.thread or ""] = call.session_status
         shown.streaming = False
@@ -178,7 +191,20 @@ class SlackApi(StandIn):
         self._room(call.channel, None)
         return self._page(call, self.thread(call.channel, None)[::-1], root=None)
 
+    def post_ephemeral(self, call: Ephemeral) -> Json:
+        self._room(call.channel, call.thread_ts)
+        self.whispers.append((call.channel, call.user, call.visible_text(POST_TEXT_CHARS)))
+        return {"message_ts": f"{self.clock():.6f}"}
+
+    def set_suggested_prompts(self, call: SuggestedPrompts) -> Json:
+        self._room(call.channel_id, call.thread_ts)
+        if not self.is_agent:
+            raise SlackError("not_agent_app", fault=False)
+        self.prompts[call.channel_id] = [(prompt.title, prompt.message) for prompt in call.prompts]
+        return {}
+
     def add_reaction(self, call: Reaction) -> Json:
+        self._check_scope("reactions:write")
         shown = self._visible(call.channel, call.timestamp)
         if call.name in shown.reactions:
             raise SlackError("already_reacted", fault=False)
@@ -187,6 +213,7 @@ class SlackApi(StandIn):
         return {}
 
     def remove_reaction(self, call: Reaction) -> Json:
+        self._check_scope("reactions:write")
         shown = self._visible(call.channel, call.timestamp)
         if call.name not in shown.reactions:
             raise SlackError("no_reaction", fault=False)
@@ -200,6 +227,8 @@ class SlackApi(StandIn):
         return {}
 
     def set_session_status(self, call: SessionStatus) -> Json:
+        if not self.is_agent:
+            raise SlackError("feature_disabled", fault=False)
         self._room(call.channel_id, call.thread_ts)
         self.statuses[call.channel_id, call.thread_ts or ""].append(call.status)
         self.sessions[call.channel_id, call.thread_ts or ""] = call.status
@@ -227,6 +256,10 @@ class SlackApi(StandIn):
                     f"{channel}/{thread_ts} is a reply: thread_ts must name the thread's first message"
                 )
         return room
+
+    def _check_scope(self, scope: str) -> None:
+        if scope not in self.scopes:
+            raise SlackError("missing_scope", fault=False)
 
     def _visible(self, channel: str, ts: str) -> Shown:
         shown = self._room(channel, None).messages.get(ts)
@@ -333,6 +366,8 @@ METHODS: dict[str, Served] = {
     "conversations.info": _method(ChannelInfo, SlackApi.channel_info),
     "files.info": _method(FileInfo, SlackApi.file_info),
     "users.info": _method(UserInfo, SlackApi.user_info),
+    "chat.postEphemeral": _method(Ephemeral, SlackApi.post_ephemeral),
+    "assistant.threads.setSuggestedPrompts": _method(SuggestedPrompts, SlackApi.set_suggested_prompts),
     "reactions.add": _method(Reaction, SlackApi.add_reaction),
     "reactions.remove": _method(Reaction, SlackApi.remove_reaction),
     "assistant.threads.setStatus": _method(ThreadStatus, SlackApi.set_thread_status),

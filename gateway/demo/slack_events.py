@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from gateway.demo.slack_rules import Json
+from gateway.demo.slack_blocks import Json
 from gateway.demo.standin import Clock, Shown
 
 Kind = Literal["channel", "im"]
@@ -100,6 +100,74 @@ def deletion_event(shown: Shown, kind: Kind, workspace: Workspace, *, answered: 
         "thread_ts": shown.ts,
     }
     return {**event, "subtype": "message_changed", "message": tombstone}
+
+
+def edit_event(shown: Shown, kind: Kind, before: str, now: str, workspace: Workspace) -> Json:
+    """A person's message has other words now."""
+    at = f"{workspace.clock():.6f}"
+    return {
+        "type": "message",
+        "subtype": "message_changed",
+        "hidden": True,
+        "channel": shown.chat,
+        "channel_type": kind,
+        "message": {
+            **_said(shown, now, workspace.team),
+            "type": "message",
+            "edited": {"user": shown.user, "ts": at},
+        },
+        "previous_message": {**_said(shown, before, workspace.team), "type": "message"},
+        "ts": at,
+        "event_ts": at,
+    }
+
+
+def home_opened_event(channel: str, user: str, tab: str, clock: Clock) -> Json:
+    return {
+        "type": "app_home_opened",
+        "user": user,
+        "channel": channel,
+        "tab": tab,
+        "event_ts": f"{clock():.6f}",
+    }
+
+
+def click(
+    workspace: Workspace, shown: Shown, label: str, *, user: str, user_team: str
+) -> tuple[dict[str, str], bytes]:
+    """Headers and body of a press on a button under a message."""
+    action_id, value = shown.buttons[label]
+    payload: Json = {
+        "type": "block_actions",
+        "user": {"id": user, "username": user.lower(), "team_id": user_team},
+        "api_app_id": workspace.app_id,
+        "team": {"id": workspace.team, "domain": "demo"},
+        "enterprise": None,
+        "is_enterprise_install": False,
+        "container": {
+            "type": "message",
+            "message_ts": shown.ts,
+            "channel_id": shown.chat,
+            "is_ephemeral": False,
+            **({"thread_ts": shown.thread} if shown.thread else {}),
+        },
+        "channel": {"id": shown.chat, "name": "general"},
+        "message": {"type": "message", "user": shown.user, "ts": shown.ts, "text": shown.text, "blocks": []},
+        "trigger_id": uuid.uuid4().hex,
+        "response_url": "https://hooks.slack.com/actions/none",
+        "state": {"values": {}},
+        "actions": [
+            {
+                "action_id": action_id,
+                "block_id": "b1",
+                "type": "button",
+                "value": value,
+                "action_ts": f"{workspace.clock():.6f}",
+            }
+        ],
+    }
+    body = urlencode({"payload": orjson.dumps(payload).decode()}).encode()
+    return {"Content-Type": "application/x-www-form-urlencoded", **workspace.signed(body)}, body
 
 
 def session_stopped_event(

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from gateway.demo.slack_rules import Arguments, Json, SlackError
+from gateway.demo.slack_blocks import Json
+from gateway.demo.slack_errors import SlackError
+from gateway.demo.slack_rules import Arguments
 
 SIGN_IN = "<!DOCTYPE html><html><head><title>Sign in to Demo | Slack</title></head></html>"
 

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from gateway.demo.slack_rules import Json, SlackError
+from gateway.demo.slack_blocks import Json
+from gateway.demo.slack_errors import SlackError
 from gateway.demo.standin import Clock
 
 TOKEN_LIFE = 12 * 3600.0

@@ -22,16 +22,11 @@ from pydantic import (
     ValidationError,
 )
 
-Json = dict[str, object]
+from gateway.demo.slack_blocks import MARKDOWN_CHARS, Json, buttons_of, text_of
+from gateway.demo.slack_errors import SlackError
 
-MARKDOWN_CHARS = 12_000
 POST_TEXT_CHARS = 4_000
 UPDATE_TEXT_CHARS = 4_000
-SECTION_CHARS = 3_000
-BLOCKS = 50
-BLOCKS_CHARS = 13_200
-"""Of a message's blocks as JSON (public issue bolt-js #2509)."""
-
 FIELD_CHARS = 256
 """Of a task's or plan's text (docs: chat.appendStream)."""
 
@@ -52,17 +47,10 @@ TIERS = {
     "reactions.add": 50,
     "reactions.remove": 20,
     "agents.sessions.setStatus": 50,
+    "chat.postEphemeral": 100,
+    "assistant.threads.setSuggestedPrompts": 100,
 }
 """Calls a minute, by method. Others are not limited here, but for chat.postMessage, per channel."""
-
-
-class SlackError(Exception):
-    """An error as Slack names it. ``fault``: a correct client would not have caused it."""
-
-    def __init__(self, code: str, *, fault: bool = True) -> None:
-        super().__init__(code)
-        self.code = code
-        self.fault = fault
 
 
 def _decoded(value: object) -> object:
@@ -144,7 +132,7 @@ class Content(Arguments):
                 raise SlackError("msg_too_long")
             visible = self.markdown_text
         elif self.blocks:
-            visible = _text_of_blocks(self.blocks)
+            visible = text_of(self.blocks)
         else:
             if self.text is not None and len(self.text) > text_limit:
                 raise SlackError("msg_too_long")
@@ -152,6 +140,10 @@ class Content(Arguments):
         if not visible.strip():
             raise SlackError("no_text")
         return visible
+
+    @property
+    def buttons(self) -> dict[str, tuple[str, str]]:
+        return buttons_of(self.blocks or ())
 
 
 class PostMessage(Content):
@@ -207,6 +199,23 @@ class Reaction(Arguments):
     name: str
 
 
+class Ephemeral(Content):
+    user: str
+    thread_ts: str | None = None
+
+
+class Prompt(_Strict):
+    title: str
+    message: str
+
+
+class SuggestedPrompts(Arguments):
+    channel_id: str
+    thread_ts: str | None = None
+    title: str | None = None
+    prompts: Annotated[list[Prompt], Field(min_length=1, max_length=4)]
+
+
 class ThreadStatus(Arguments):
     channel_id: str
     thread_ts: str
@@ -230,39 +239,6 @@ def parsed(model: type[A], raw: Json) -> A:
         field = error.errors()[0]["loc"][0]
         codes = {"chunks": "invalid_chunks", "blocks": "invalid_blocks", "metadata": "invalid_metadata"}
         raise SlackError(codes.get(str(field), "invalid_arguments")) from error
-
-
-def _text_of_blocks(blocks: Sequence[Json]) -> str:
-    if len(blocks) > BLOCKS:
-        raise SlackError("msg_blocks_too_many")
-    lines: list[str] = []
-    markdown = 0
-    for block in blocks:
-        match block:
-            case {"type": "markdown", "text": str(text)}:
-                markdown += len(text)
-                lines.append(text)
-            case {"type": "section", "text": {"text": str(text)}}:
-                if len(text) > SECTION_CHARS:
-                    raise SlackError("invalid_blocks")
-                lines.append(html.unescape(text))
-            case {"type": "context", "elements": [*elements]}:
-                lines.extend(text for element in elements for text in _text_of_element(element))
-            case {"type": "actions" | "divider" | "image" | "header" | "rich_text" | "context_actions"}:
-                pass
-            case _:
-                raise SlackError("invalid_blocks")
-    if markdown > MARKDOWN_CHARS or len(json.dumps(blocks, ensure_ascii=False)) > BLOCKS_CHARS:
-        raise SlackError("msg_blocks_too_long")
-    return "\n".join(lines)
-
-
-def _text_of_element(element: object) -> list[str]:
-    match element:
-        case {"text": str(text)}:
-            return [html.unescape(text)]
-        case _:
-            return []
 
 
 @dataclass(slots=True)

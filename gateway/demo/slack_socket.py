@@ -14,7 +14,7 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from gateway.demo.people import ACK_DEADLINE, NO_ANSWER
-from gateway.demo.slack_rules import Json
+from gateway.demo.slack_blocks import Json
 
 SOCKET = "socket:"
 """Instead of a webhook's URL: the event comes by whichever connection the app has open."""

@@ -51,6 +51,8 @@ class Shown:
     deleted: bool = False
     metadata: Mapping[str, object] | None = None
     reactions: list[str] = field(default_factory=list)
+    buttons: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """What can be pressed under it, by label: the name of the action, and the value that comes back."""
 
 
 @dataclass(frozen=True, slots=True)
