@@ -188,6 +188,8 @@ class Maker:
             permits=self._permits,
             watch=self._metrics.platforms.watch("lark", settings.id),
             chats=self._chats,
+            clock=self._clock,
+            long_connection=settings.transport == "long_connection",
         )
 
     def _workspaces(

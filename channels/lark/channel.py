@@ -27,6 +27,7 @@ from channels.lark.events import (
     Probe,
     read_header,
 )
+from channels.lark.long_connection import LongConnection
 from channels.lark.manifest import INCLUDED_IN, SCOPES
 from channels.lark.normalise import CHANNEL, normalise, taken_back
 from channels.lark.outbound import LarkOutbound
@@ -47,6 +48,7 @@ from channels.port import (
     WebhookRequest,
 )
 from channels.watch import UNWATCHED, PlatformWatch
+from conversation.clock import Clock, SystemClock
 from conversation.keys import ConversationKey
 from conversation.messages import Address, stable_id
 from conversation.outbound import DeliveryError
@@ -77,6 +79,8 @@ class LarkChannel:
         permits: Permits | None = None,
         watch: PlatformWatch = UNWATCHED,
         chats: ChatBook | None = None,
+        clock: Clock | None = None,
+        long_connection: bool = False,
     ) -> None:
         """``permits`` are shared with other processes; bots of one app have one budget there. ``chats``: where it is
         kept which chat is whose direct message.
@@ -93,7 +97,11 @@ class LarkChannel:
         self._api = LarkApi(http, api_base_url, self._credentials, permits, watch)
         self._outbound = LarkOutbound(self._api, stream=policy.stream)
         self._source = LarkSource(self._api, self._app_id)
-        self._transport: Transport | None = None
+        self._connection: LongConnection | None = None
+        if long_connection and self._credentials is not None and self._verifier is not None:
+            self._connection = LongConnection(
+                bot, self._credentials, self._verifier, api_base_url, clock or SystemClock()
+            )
         self._direct = DirectChats(bot, chats)
         self._doings = Doings(bot, policy, self._direct)
         self._own_id: str | None = None
@@ -147,7 +155,7 @@ class LarkChannel:
 
     @property
     def transport(self) -> Transport | None:
-        return self._transport
+        return self._connection
 
     async def check(self) -> tuple[Finding, ...]:
         if self._credentials is None:
@@ -162,7 +170,8 @@ class LarkChannel:
         except DeliveryError as error:
             return accepted, Finding("bot", ok=False, detail=f"{error}; is the bot ability on?")
         self._own_id = bot.open_id
-        return accepted, Finding("bot", ok=True, detail=f"{bot.app_name} ({bot.open_id})")
+        known = accepted, Finding("bot", ok=True, detail=f"{bot.app_name} ({bot.open_id})")
+        return known if self._connection is None else (*known, self._connection.check())
 
     async def close(self) -> None:
         if self._learning is not None:

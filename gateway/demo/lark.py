@@ -11,6 +11,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Literal
 
@@ -30,6 +31,7 @@ from gateway.demo.lark_rules import (
     Json,
     LarkError,
 )
+from gateway.demo.lark_socket import LONG_CONNECTION, LongConnections
 from gateway.demo.people import Delivery, Letter, Postman, Said
 from gateway.demo.ratelimit import Bucket, Quota, TooMany
 from gateway.demo.standin import LATENCY, Clock, Shown
@@ -60,6 +62,9 @@ class LarkStandin(LarkApi):
     ) -> None:
         whole = Tenant(tenant, app_id, bot_open_id, encrypt_key, verification_token, clock)
         super().__init__(whole, app_secret, random.Random(seed), port=port, latency=latency)
+        self.long_connections = LongConnections(
+            lambda *given: given == (app_id, app_secret), self.complain, self._chance
+        )
         self._postman = Postman(
             retry_delays=retry_delays,
             redeliver=redeliver,
@@ -67,6 +72,7 @@ class LarkStandin(LarkApi):
             complain=self.complain,
             chance=self._chance,
             route=route,
+            carry=self._by_long_connection,
         )
         self._quotas: dict[str, Quota] = defaultdict(lambda: Quota(Bucket(50, 50), Bucket(1000, 1000 / 60)))
 
@@ -79,6 +85,7 @@ class LarkStandin(LarkApi):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._postman.close()
+        await self.long_connections.close()
         await super().__aexit__(kind, error, trace)
 
     def add_chat(self, chat: str, chat_type: ChatType = "p2p") -> None:
@@ -205,7 +212,16 @@ class LarkStandin(LarkApi):
 
     @override
     def routes(self) -> list[web.RouteDef]:
-        return [web.route("*", "/open-apis/{path:.*}", self._serve)]
+        return [
+            web.route("*", "/open-apis/{path:.*}", self._serve),
+            web.post("/callback/ws/endpoint", self.long_connections.endpoint),
+            web.get("/long-connection", self.long_connections.serve),
+        ]
+
+    async def _by_long_connection(
+        self, url: str, _: dict[str, str], body: bytes
+    ) -> tuple[int, str, bytes] | None:
+        return await self.long_connections.post(orjson.loads(body)) if url == LONG_CONNECTION else None
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         found = find_route(request.method, request.match_info["path"])
@@ -288,6 +304,10 @@ class LarkStandin(LarkApi):
     def _letter(self, url: str, event_type: str, event: Json) -> Letter:
         event_id = f"{self._chance.getrandbits(128):032x}"
         payload = self._tenant.envelope(event_type, event_id, event)
+        if url == LONG_CONNECTION:  # neither encrypted nor signed, and without the token
+            untold = replace(self._tenant, verification_token="")
+            plain = orjson.dumps(untold.envelope(event_type, event_id, event))
+            return Letter(url, event_type, event_id, lambda _attempt, _reason: ({}, plain))
         return Letter(url, event_type, event_id, self._tenant.attempts(payload))
 
 
