@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from urllib.parse import quote
 
+from channels.commands import CommandName
 from channels.port import Need
 
 SCOPES = (
@@ -22,7 +23,13 @@ SCOPES = (
     Need("files:read", "files and images that people send", "读取用户发送的文件和图片", optional=True),
     Need("users:read", "names of the people who write", "读取发言人的姓名", optional=True),
     Need("channels:read", "names of channels that people mention", "读取被提及频道的名称", optional=True),
-    Need("commands", "the slash command /stop", "斜杠命令 /stop", optional=True),
+    Need(
+        "reactions:write",
+        "👀 at a message while it is answered",
+        "回答期间在消息上显示 👀",
+        optional=True,
+    ),
+    Need("commands", "the slash commands", "斜杠命令", optional=True),
 )
 """Bot token scopes."""
 
@@ -30,11 +37,24 @@ EVENTS = (
     Need("app_mention", "messages in channels that mention the bot", "频道中提及机器人的消息"),
     Need("message.im", "direct messages", "私信"),
     Need("message.mpim", "group direct messages", "多人私信"),
+    Need("app_home_opened", "greeting who opens the bot", "欢迎打开机器人的人", optional=True),
+    Need("app_uninstalled", "telling you that the app was removed", "应用被移除时提醒您", optional=True),
+    Need("tokens_revoked", "telling you that its token was withdrawn", "令牌被撤销时提醒您", optional=True),
 )
 """Bot events."""
 
 _LONGEST_NAME = 35
 """Characters of an app's name (docs: "App manifest reference", display_information.name); a bot's may have 80."""
+
+_LONGEST_COMMAND = 32
+"""Characters (docs: "App manifest reference", features.slash_commands)."""
+
+_COMMANDS: tuple[tuple[CommandName, str, str], ...] = (
+    ("new", "Forget this conversation", ""),
+    ("stop", "Stop the answer being written here", ""),
+    ("agent", "Who answers here; with a name let another one answer", ' usage_hint: "[name]",'),
+    ("help", "What this bot understands", ""),
+)
 
 _CREATE = "https://api.slack.com/apps?new_app=1&manifest_yaml="
 
@@ -46,6 +66,11 @@ def manifest(name: str, webhook_url: str) -> str:
     )
     scopes = "".join(f"      - {scope.name}\n" for scope in sorted(SCOPES, key=lambda scope: scope.name))
     events = "".join(f"      - {event.name}\n" for event in EVENTS)
+    commands = "".join(
+        f"    - {{command: {json.dumps(slash_command(webhook_url, name))}, url: {url}, description: {about},"
+        f"{hint} should_escape: false}}\n"
+        for name, about, hint in _COMMANDS
+    )
     return f"""\
 _metadata: {{major_version: 2, minor_version: 1}}
 display_information: {{name: {app}}}
@@ -56,18 +81,24 @@ features:
     messages_tab_read_only_enabled: false
   bot_user: {{display_name: {shown}, always_online: true}}
   slash_commands:
-    - {{command: /stop, url: {url}, description: Stop the answer being written here, should_escape: false}}
-oauth_config:
+{commands}oauth_config:
   scopes:
     bot:
 {scopes}settings:
   event_subscriptions:
     request_url: {url}
     bot_events:
-{events}  org_deploy_enabled: false
+{events}  interactivity: {{is_enabled: true, request_url: {url}}}
+  org_deploy_enabled: false
   socket_mode_enabled: false
   token_rotation_enabled: false
 """
+
+
+def slash_command(webhook_url: str, name: CommandName) -> str:
+    """The command with the bot's id in front: in a workspace a name belongs to one app, and some are Slack's own."""
+    bot = webhook_url.rstrip("/").rpartition("/")[2].lower()
+    return f"/{bot[: _LONGEST_COMMAND - len(name) - 2].rstrip('-')}-{name}"
 
 
 def create_url(manifest: str) -> str:

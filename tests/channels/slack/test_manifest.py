@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
 
-from channels.slack.manifest import EVENTS, SCOPES, create_url, manifest
+from channels.commands import read_command
+from channels.slack.manifest import EVENTS, SCOPES, create_url, manifest, slash_command
 
 URL = "https://bots.example.com/webhooks/slack/helpdesk"
 
@@ -22,7 +24,21 @@ def test_any_name_makes_one_app_with_all_it_needs_and_nothing_else(name: str) ->
         "bot_events": [event.name for event in EVENTS],
     }
     assert set(made["oauth_config"]["scopes"]["bot"]) == {scope.name for scope in SCOPES}
-    assert made["features"]["slash_commands"][0]["url"] == URL
+    commands = made["features"]["slash_commands"]
+    assert [one["command"] for one in commands] == [
+        f"/helpdesk-{name}" for name in ("new", "stop", "agent", "help")
+    ]
+    assert {one["url"] for one in (*commands, made["settings"]["interactivity"]) if "url" in one} == {URL}
+    assert made["settings"]["interactivity"] == {"is_enabled": True, "request_url": URL}
+
+
+@pytest.mark.parametrize("bot", ["a" * 63, "a-b" * 21, "x", f"{'a' * 24}-b"])
+def test_a_slash_command_is_short_enough_and_read_again_as_what_it_is(bot: str) -> None:
+    for name in ("new", "stop", "agent", "help"):
+        command = slash_command(f"https://bots.example.com/webhooks/slack/{bot}", name)
+        assert len(command) <= 32
+        assert re.fullmatch(r"/[a-z0-9][a-z0-9-]*[a-z0-9]", command)
+        assert read_command(f"/{command.rpartition('-')[2]}") == (name, "")
 
 
 def test_the_link_opens_slacks_page_with_exactly_this_manifest() -> None:
