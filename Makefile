@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Most tests wait, for leases above all, and keep no core busy.
 TEST_PROCESSES ?= 4
 
-.PHONY: demo test lint format serve bench chaos gallery lock clean
+.PHONY: demo test lint format serve bench chaos soak gallery lock clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/turnkeeper demo
@@ -34,6 +34,10 @@ bench: $(VENV)/.dev
 # Replicas under load while something breaks every second or two: make chaos STORE=redis WORKERS=3 SECONDS=600 SEED=7
 chaos: $(VENV)/.dev
 	$(BIN)/python -m tests.chaos $(if $(STORE),--store $(STORE)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
+
+# Mixed traffic on both platforms that may break none of their limits: make soak SECONDS=600 SEED=1
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 # What every text of tests/channels/golden looks like on each platform, on one page.
 gallery: $(VENV)/.dev

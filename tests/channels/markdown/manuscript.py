@@ -47,9 +47,9 @@ A last W paragraph W, ~~not W~~ for W sure.
 _WORD = re.compile(r"w\d+w")
 
 
-def manuscript(characters: int) -> str:
-    """At least so many characters, whole chapters."""
-    numbers = itertools.count()
+def manuscript(characters: int, first: int = 0) -> str:
+    """At least so many characters, whole chapters, whose words are numbered from ``first`` on."""
+    numbers = itertools.count(first)
     chapters: list[str] = []
     length = 0
     while length < characters:
