@@ -22,7 +22,7 @@ from conversation.stored import UnreadableRecordError
 from conversation.stores.port import StoreUnavailableError
 from conversation.stores.records import Record, RecordConflictError, Records
 from conversation.turn import Claim, Final
-from gateway.tally import Tally, bucket, hour, stored_tally
+from gateway.tally import HOUR, Tally, bucket, stored_tally
 from gateway.verdict import What
 
 KIND = "status"
@@ -48,12 +48,12 @@ class _Counting:
     last_event_at: float = 0.0
     last_error_at: float = 0.0
     last_error: str = ""
-    acks: Counter[str] = field(default_factory=Counter)
+    acks: dict[str, int] = field(default_factory=dict)
     replies: Counter[str] = field(default_factory=Counter)
     notices: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
-    slowness: dict[int, Counter[int]] = field(default_factory=dict)
+    slowness: dict[int, dict[int, int]] = field(default_factory=dict)
 
     def error(self, name: str, at: float) -> None:
         self.last_error, self.last_error_at = name, at
@@ -101,11 +101,12 @@ class StatusBook:
         """As ``gateway.observers.Watcher``."""
         now = self._clock.now()
         count = self._counting.get(bot) or self._of(bot)
-        durations = count.slowness.get(of := hour(now))
+        acks, durations = count.acks, count.slowness.get(of := int(now // HOUR))
         if durations is None:
-            durations = count.slowness[of] = Counter()
-        durations[bucket(seconds)] += 1
-        count.acks[what] += 1
+            durations = count.slowness[of] = {}
+        duration = bucket(seconds)
+        durations[duration] = durations.get(duration, 0) + 1
+        acks[what] = acks.get(what, 0) + 1
         if what == "challenge":
             count.challenge_at = now
         elif what == "rejected":

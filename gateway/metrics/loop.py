@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Iterator
 
 from prometheus_client.core import Metric
@@ -26,19 +25,18 @@ class LoopMetrics:
         )
         self._observed = self._lags.of()
         self._latest = 0.0
-        self._due = math.inf
 
     def lag(self) -> float:
-        """Seconds by which the loop is late now, as far as is known."""
-        return max(self._latest, asyncio.get_running_loop().time() - self._due)
+        """Seconds by which the loop was late when it was last measured. Asked for every event."""
+        return self._latest
 
     async def run(self) -> None:
         """Measure until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            self._due = loop.time() + PROBE_EVERY
+            due = loop.time() + PROBE_EVERY
             await asyncio.sleep(PROBE_EVERY)
-            self._latest = max(0.0, loop.time() - self._due)
+            self._latest = max(0.0, loop.time() - due)
             self._observed.observe(self._latest)
 
     def collect(self) -> Iterator[Metric]:

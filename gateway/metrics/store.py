@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Awaitable, Callable, Iterator
+from time import perf_counter
 from typing import TypeVar, cast
 
 from prometheus_client.core import Metric
@@ -76,14 +76,16 @@ class _Measured:
 def _timed(
     engine: object, name: str, duration: Distribution, failures: Count
 ) -> Callable[..., Awaitable[object]]:
+    observe = duration.observe
+
     async def timed(*args: object, **options: object) -> object:
-        asked_at = time.perf_counter()
+        asked_at = perf_counter()
         try:
             return await getattr(engine, name)(*args, **options)
         except StoreUnavailableError:
             failures.value += 1
             raise
         finally:
-            duration.observe(time.perf_counter() - asked_at)
+            observe(perf_counter() - asked_at)
 
     return timed

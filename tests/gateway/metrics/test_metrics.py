@@ -174,7 +174,7 @@ def test_the_loop_is_measured_twice_a_second() -> None:
     assert virtual_time.run(measured()) == 2
 
 
-def test_the_loop_is_late_while_somebody_works_and_until_it_was_measured_again() -> None:
+def test_the_loop_is_late_after_somebody_worked_and_until_it_was_measured_again() -> None:
     async def story() -> list[float]:
         loop, metrics = asyncio.get_running_loop(), Metrics()
         assert isinstance(loop, virtual_time.VirtualLoop)
@@ -182,7 +182,6 @@ def test_the_loop_is_late_while_somebody_works_and_until_it_was_measured_again()
         running = asyncio.create_task(metrics.run())
         await asyncio.sleep(0.4)
         loop.work(0.5)
-        lags.append(metrics.lag())
         await asyncio.sleep(0.01)
         lags.append(metrics.lag())
         await asyncio.sleep(0.6)
@@ -191,9 +190,8 @@ def test_the_loop_is_late_while_somebody_works_and_until_it_was_measured_again()
         await asyncio.gather(running, return_exceptions=True)
         return lags
 
-    unmeasured, late, measured, recovered = virtual_time.run(story())
+    unmeasured, measured, recovered = virtual_time.run(story())
     assert (unmeasured, recovered) == (0.0, 0.0)
-    assert late == pytest.approx(0.4)
     assert measured == pytest.approx(0.4)
 
 
