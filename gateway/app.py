@@ -55,6 +55,13 @@ def make_app(
     return app
 
 
+def make_metrics_app(metrics: web.RouteDef) -> web.Application:
+    """What is served where the admin has an address of its own, and nobody may be one."""
+    app = web.Application()
+    app.add_routes([metrics])
+    return app
+
+
 def make_admin_app(metrics: web.RouteDef, api: web.Application, console: web.Application) -> web.Application:
     """What is served where the admin has an address of its own."""
 

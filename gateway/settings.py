@@ -233,10 +233,7 @@ class Settings(Section):
         idle = []
         if "namespace" in self.store.model_fields_set and self.store.kind != "redis":
             idle.append("store.namespace")
-        told = [f"{key} has no effect in this version" for key in idle]
-        if self.admin.listen is not None and not self.admin.on:
-            told.append("admin.listen has no effect without admin.token or admin.oidc")
-        return told
+        return [f"{key} has no effect in this version" for key in idle]
 
 
 # What may stand where, as pydantic names the place of an error.

@@ -48,7 +48,7 @@ from gateway.admin.tokens import Tokens
 from gateway.admin.turns import Turns
 from gateway.api import make_api
 from gateway.api.idempotency import Repetitions
-from gateway.app import make_admin_app, make_app
+from gateway.app import make_admin_app, make_app, make_metrics_app
 from gateway.buttons import Buttons
 from gateway.canary import check_canary
 from gateway.concrete import (
@@ -220,7 +220,9 @@ async def build(  # noqa: PLR0915 - the list of what there is
         beside["transports"] = transports.run
         exposed = metrics_route(metrics, directory, hosting.routes, store.conversations)
         installs = Installs(hosting, secure=(settings.server.public_url or "").startswith("https:"))
-        if administration is None:
+        if administration is None and settings.admin.listen is not None:
+            app, admin = make_app(webhooks, directory, installs), make_metrics_app(exposed)
+        elif administration is None:
             app, admin = make_app(webhooks, directory, installs, exposed), None
         else:
             api = make_api(administration, repetitions)

@@ -12,7 +12,7 @@ from gateway import __version__
 from gateway.settings import load
 from tests.chart.container import container, image, instructions
 from tests.chart.kubelet import environment, files
-from tests.chart.rendering import LEAST, Manifests, rendered
+from tests.chart.rendering import LEAST, Manifests, Part, rendered
 from tests.chart.tools import CHART, ROOT, judge, output
 
 TRIAL = CHART / "ci" / "trial-values.yaml"
@@ -151,6 +151,25 @@ async def test_the_pod_of_the_chart_starts_is_tested_and_ends_in_peace(tmp_path:
         assert code == 0, told
         assert (await inside.run(*asked(manifests, gateway.readinessProbe)))[0] == 0
         code, told = await inside.stop()
+    assert code == 0, told
+
+
+async def test_without_anybody_to_administer_it_metrics_are_where_prometheus_asks_for_them(
+    tmp_path: Path,
+) -> None:
+    manifests = rendered(
+        {**yaml.safe_load(TRIAL.read_text()), "admin": {}, "serviceMonitor": {"enabled": True}}
+    )
+    assert "admin-token" not in manifests.configuration
+    (endpoint,) = manifests.one("ServiceMonitor").spec.endpoints
+    service = manifests.one("Service", "chat-turnkeeper-admin").spec.ports.named(str(endpoint.port))
+    probe = Part({"httpGet": {"port": str(service.targetPort), "path": str(endpoint.path)}})
+    async with container(
+        files(manifests), writable(manifests), tmp_path, environment=environment(manifests)
+    ) as inside:
+        await inside.until(*image().health)
+        assert (await inside.run(*asked(manifests, probe)))[0] == 0
+        code, told = await inside.run(*helm_test(manifests, "[]"))
     assert code == 0, told
 
 

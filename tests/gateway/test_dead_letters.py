@@ -309,7 +309,8 @@ async def test_a_bug_is_a_problem_document_without_what_it_quotes(
 
 async def test_without_a_token_there_is_no_api(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, admin={"token": "", "listen": "127.0.0.1:0"})
-    assert settings.unsupported() == ["admin.listen has no effect without admin.token or admin.oidc"]
     async with build(settings, store=MemoryStore(SystemClock())) as gateway:
-        assert gateway.admin is None
+        assert gateway.admin is not None
+        assert [str(resource.canonical) for resource in gateway.admin.router.resources()] == ["/metrics"]
         assert not any("api" in str(resource) for resource in gateway.app.router.resources())
+        assert not any("metrics" in str(resource) for resource in gateway.app.router.resources())
