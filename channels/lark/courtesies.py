@@ -1,7 +1,8 @@
 """``conversation.courtesies.Courtesies`` on Lark: a message that is being answered has the reaction "Typing".
 
 The platform has no status of a bot that types (docs: "表情文案说明", "添加消息表情回复"). A reaction is taken away by
-its id; one that was made by a process that died is found among those of the message.
+its id; those that another process made, which may have died, are found among the message's. What the platform does
+with a second reaction of the same kind is not documented: all are taken away.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class LarkCourtesies:
     def __init__(self, api: LarkApi) -> None:
         self._api = api
         self._made: OrderedDict[str, str] = OrderedDict()
-        self._refused_until = 0.0
+        self._refused_until = self._unlisted_until = 0.0
 
     async def mark(self, to: Address) -> None:
         if to.message in self._made or not self._allowed:
@@ -48,7 +49,7 @@ class LarkCourtesies:
             return
         known = self._made.pop(to.message, None)
         try:
-            for id in (known,) if known else await self._api.own_reactions(to.message, REACTION):
+            for id in {*await self._listed(to.message), *filter(None, (known,))}:
                 await self._api.unreact(to.message, id)
         except LarkRefusedError as error:
             self._learn_from(error)
@@ -59,6 +60,19 @@ class LarkCourtesies:
 
     async def suggest(self, to: Address, suggestions: Sequence[Suggestion]) -> bool:  # noqa: ARG002 - as above
         return False
+
+    async def _listed(self, message: str) -> tuple[str, ...]:
+        """Nothing where the app may not ask."""
+        now = asyncio.get_running_loop().time()
+        if now < self._unlisted_until:
+            return ()
+        try:
+            return await self._api.own_reactions(message, REACTION)
+        except LarkRefusedError as error:
+            if error.code != SCOPE_MISSING:
+                raise
+            self._unlisted_until = now + UNAVAILABLE_FOR
+            return ()
 
     def _learn_from(self, refusal: LarkRefusedError) -> None:
         """A message or reaction that is gone has no mark any more. Raises for what is not understood."""

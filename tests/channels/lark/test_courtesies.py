@@ -35,15 +35,27 @@ async def test_a_message_is_marked_once_and_the_mark_is_taken_away(desks: Desks)
     assert reactions(desk) == ["Typing"]
     await of(desk).unmark(desk.to)
     assert reactions(desk) == []
-    assert desk.platform.calls[LIST] == 0
 
 
-async def test_the_mark_of_a_process_that_died_is_found_and_taken_away(desks: Desks) -> None:
+@pytest.mark.parametrize("marked_again", [False, True])
+async def test_the_mark_of_another_process_is_found_and_taken_away(desks: Desks, marked_again: bool) -> None:
     dead = await desks.open()
     await of(dead).mark(dead.to)
     heir = desks.take_over(dead)
+    if marked_again:
+        await of(heir).mark(dead.to)
     await of(heir).unmark(dead.to)
     assert reactions(dead) == []
+
+
+async def test_an_app_that_may_not_list_reactions_takes_its_own_away(desks: Desks) -> None:
+    desk = await desks.open()
+    desk.platform.fail_next(LIST, error=99991672)
+    for _ in range(2):
+        await of(desk).mark(desk.to)
+        await of(desk).unmark(desk.to)
+        assert reactions(desk) == []
+    assert desk.platform.calls[LIST] == 1
 
 
 async def test_nothing_is_taken_away_twice(desks: Desks) -> None:
