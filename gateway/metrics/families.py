@@ -3,7 +3,7 @@
 Invariants:
 
 - to count is to add to a number that was looked up before: it neither waits, fails nor locks, as all of it happens on
-  the event loop's thread;
+  the event loop's thread; who reads does so from another, and takes numbers as they are at that moment;
 - a family has at most ``MOST_SERIES`` sets of labels, whatever somebody makes of the configuration: what comes after
   them is counted together.
 """
@@ -65,7 +65,7 @@ class Counters:
 
     def collect(self) -> Iterator[Metric]:
         family = CounterMetricFamily(self._name, self._help, labels=self._labels)
-        for labels, count in self._counts.items():
+        for labels, count in list(self._counts.items()):
             family.add_metric(labels, count.value)
         yield family
 
@@ -99,9 +99,9 @@ class Histograms:
 
     def collect(self) -> Iterator[Metric]:
         family = HistogramMetricFamily(self._name, self._help, labels=self._labels)
-        for labels, one in self._distributions.items():
+        for labels, one in list(self._distributions.items()):
             if self._only_observed and not any(one.counts):
                 continue
-            up_to = list(zip(self._names, map(float, accumulate(one.counts)), strict=True))
+            up_to = list(zip(self._names, map(float, accumulate(tuple(one.counts))), strict=True))
             family.add_metric(labels, up_to, one.total)
         yield family

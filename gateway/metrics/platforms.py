@@ -60,7 +60,7 @@ class PlatformMetrics:
             "1 if the platform took the bot's credentials when they were last used, else 0.",
             labels=["channel", "bot"],
         )
-        for labels, bot in self._bots.items():
+        for labels, bot in list(self._bots.items()):
             if bot.credentials_valid is not None:
                 valid.add_metric(labels, bot.credentials_valid)
         yield valid

@@ -17,7 +17,7 @@ from tests import virtual_time
 from tests.conversation.fake_platform import FakePlatform, says
 from tests.conversation.house import House
 from tests.conversation.made_up import message
-from tests.gateway.metrics.samples import Samples, exposed, of
+from tests.gateway.metrics.samples import exposed, of
 
 
 @pytest.mark.parametrize("opens_early", [False, True])
@@ -25,14 +25,14 @@ def test_first_texts_are_as_late_as_people_see_them(opens_early: bool) -> None:
     house, metrics = House(says(4.0, "Well, ", 8.0, "yes."), FakePlatform(opens_early=opens_early)), Metrics()
     house.observer = Observers(metrics)
 
-    async def story() -> Samples:
+    async def story() -> None:
         async with house.running():
             await house.say(message("one"))
             await house.say(message("two"))
             await house.quiet()
-        return await exposed(metrics)
 
-    samples = virtual_time.run(story())
+    virtual_time.run(story())
+    samples = asyncio.run(exposed(metrics))
     first = "turnkeeper_first_text_seconds"
     assert of(samples, f"{first}_count", channel="slack") == 2
     assert of(samples, f"{first}_bucket", channel="slack", le="2.5") == 0
@@ -45,13 +45,13 @@ def test_a_notice_is_no_first_text() -> None:
     house, metrics = House(says()), Metrics()
     house.observer = Observers(metrics)
 
-    async def story() -> Samples:
+    async def story() -> None:
         async with house.running():
             await house.say(message("one"))
             await house.quiet()
-        return await exposed(metrics)
 
-    samples = virtual_time.run(story())
+    virtual_time.run(story())
+    samples = asyncio.run(exposed(metrics))
     assert of(samples, "turnkeeper_turn_duration_seconds_count", channel="slack") == 1
     assert of(samples, "turnkeeper_first_text_seconds_count", channel="slack") is None
 
@@ -69,7 +69,7 @@ def test_renewals_are_counted_by_what_came_of_them(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(turns, "renew", sometimes)
 
-    async def story() -> Samples:
+    async def story() -> None:
         nonlocal away
         async with house.running():
             await asyncio.sleep(9)
@@ -79,9 +79,9 @@ def test_renewals_are_counted_by_what_came_of_them(monkeypatch: pytest.MonkeyPat
             await turns.take_over(other)
             away = False
             await asyncio.sleep(5)
-        return await exposed(metrics)
 
-    samples = virtual_time.run(story())
+    virtual_time.run(story())
+    samples = asyncio.run(exposed(metrics))
     renewals = {result: of(samples, "turnkeeper_lease_renewals_total", result=result) for result in RESULTS}
     assert renewals["lost"] == 1
     assert (renewals["renewed"] or 0) >= 3
