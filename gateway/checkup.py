@@ -18,11 +18,12 @@ from gateway.admin.errors import InvalidError
 from gateway.bot_settings import Agent as AgentSettings
 from gateway.bot_settings import AnyBot
 from gateway.canary import WrongKeyError, check_canary
-from gateway.concrete import Installing, Maker, connections, empty_store, make_store
+from gateway.concrete import Installing, Maker, connections, destination_of, empty_store, make_store
 from gateway.documents import M
 from gateway.sealing import sealer_of
 from gateway.secret import Sources
 from gateway.settings import Settings
+from gateway.tracing.checkup import examined
 
 
 async def examine(settings: Settings, *, live: bool) -> AsyncIterator[Finding]:
@@ -35,6 +36,9 @@ async def examine(settings: Settings, *, live: bool) -> AsyncIterator[Finding]:
         async for finding in _store(settings, stored, resources, clock):
             yield finding
         http = await resources.enter_async_context(connections())
+        traces = await examined(destination_of(settings.telemetry), os.environ, http)
+        if traces is not None:
+            yield traces
         public_url = (settings.server.public_url or "").rstrip("/")
         installing = Installing(stored.store.records, sealer_of(settings.keyring), public_url)
         maker = Maker(settings.limits, http, http, None, installing=installing, clock=clock)

@@ -42,7 +42,8 @@ from gateway.admin.manifests import Manifest, NeedView
 from gateway.bot_settings import Agent as AgentSettings
 from gateway.bot_settings import AnyBot, SlackBot, StoredSlackBot
 from gateway.metrics import Metrics
-from gateway.settings import Limits, Settings
+from gateway.settings import Limits, Settings, Telemetry
+from gateway.tracing.destination import Destination
 from gateway.tracing.port import Model, Tracing, Untraced
 
 _LONGEST_TITLE = 75
@@ -266,6 +267,11 @@ class Maker:
         return OpenAIProvider(
             model=agent.model, base_url=agent.base_url, api_key=plain(agent.api_key), http=self._models
         )
+
+
+def destination_of(given: Telemetry) -> Destination:
+    headers = {name: plain(value) for name, value in (given.otlp_headers or {}).items()}
+    return Destination(given.otlp_endpoint or "", headers, given.sample)
 
 
 def _model(agent: AgentSettings) -> Model:

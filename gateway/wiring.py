@@ -56,6 +56,7 @@ from gateway.concrete import (
     Maker,
     connections,
     copy_of,
+    destination_of,
     make_manifest,
     make_store,
     plain,
@@ -75,7 +76,6 @@ from gateway.sealing import sealer_of
 from gateway.secret import Sources
 from gateway.settings import Settings
 from gateway.status import StatusBook
-from gateway.tracing.destination import Destination
 from gateway.tracing.destination import tracing as traces
 from gateway.tracing.port import Tracing
 from gateway.transports import Transports
@@ -129,7 +129,9 @@ async def build(  # noqa: PLR0915 - the list of what there is
     store = metrics.store.measured(engine)
     async with AsyncExitStack() as resources:
         if tracing is None:  # closed last: what ends meanwhile is traced
-            tracing = await resources.enter_async_context(traces(_destination(settings), os.environ))
+            tracing = await resources.enter_async_context(
+                traces(destination_of(settings.telemetry), os.environ)
+            )
         await store.open()
         resources.push_async_callback(store.close)
         if settings.keyring is not None:
@@ -291,12 +293,6 @@ def _administration(
 def _replica(settings: Settings) -> str:
     """Names this gateway among those of its store, the same after a restart."""
     return stable_id("canary", socket.gethostname(), str(settings.server.port))
-
-
-def _destination(settings: Settings) -> Destination:
-    given = settings.telemetry
-    headers = {name: plain(value) for name, value in (given.otlp_headers or {}).items()}
-    return Destination(given.otlp_endpoint or "", headers, given.sample)
 
 
 def _identity_provider(settings: Settings) -> IdentityProvider | None:
