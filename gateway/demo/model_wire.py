@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import orjson
@@ -36,6 +38,10 @@ class ImagePart(BaseModel):
     image_url: ImageUrl
 
 
+_AROUND = re.compile(
+    r"(?s:<earlier_in_this_thread>.*?</earlier_in_this_thread>\n\n)"
+    r"|(?m:^[^\n()]{1,80} \(\d{4}-\d\d-\d\d \d\d:\d\d UTC\): )"
+)
 _PARTS = TypeAdapter(list[Annotated[TextPart | ImagePart, Discriminator("type")]])
 
 
@@ -44,7 +50,11 @@ class Message(BaseModel):
 
     role: Literal["system", "developer", "user", "assistant"]
     content: str
+    """Of a user, in the person's own words: without the name and time that stand before them in a group, and what was
+    said before. ``written`` is all of it.
+    """
     name: str | None = None
+    written: str = ""
     images: tuple[str, ...] = ()
     """Data URLs of the pictures that came with it, where the content was written as a list of parts."""
 
@@ -52,15 +62,21 @@ class Message(BaseModel):
     @classmethod
     def _of_parts(cls, given: object) -> object:
         match given:
-            case {"role": "user", "content": [_, *_] as written, **others} if "images" not in others:
-                parts = _PARTS.validate_python(written)
+            case {"images": _} | {"written": _}:
+                raise ValueError("Unrecognized request argument supplied")
+            case {"role": "user", "content": [_, *_] as listed, **others}:
+                parts = _PARTS.validate_python(listed)
                 texts = [part.text for part in parts if isinstance(part, TextPart)]
                 images = tuple(part.image_url.url for part in parts if isinstance(part, ImagePart))
-                return {**others, "role": "user", "content": "\n".join(texts), "images": images}
-            case {"images": _}:
-                raise ValueError("Unrecognized request argument supplied: images")
+                return _understood("\n".join(texts), others) | {"images": images}
+            case {"role": "user", "content": str(text), **others}:
+                return _understood(text, others)
             case _:
                 return given
+
+
+def _understood(text: str, others: Mapping[str, object]) -> dict[str, object]:
+    return dict(others) | {"role": "user", "content": _AROUND.sub("", text), "written": text}
 
 
 class StreamOptions(BaseModel):
