@@ -35,8 +35,9 @@ CHAT_RATE, CHAT_BURST = 0.95 * 5, 4.0
 RATE_LIMITED = frozenset({99991400, 11232, 11233, 11247})
 CHAT_RATE_LIMITED = 230020
 STILL_BEING_SENT = 230049
-TOKEN_INVALID = 99991663
-UNAUTHORIZED = frozenset({10014, TOKEN_INVALID, 99991661, 99991671, 99991401})
+TOKEN_INVALID = frozenset({99991663, 99991664, 99991668})
+"""Of the tenant; of the app or a person, which this one is taken for where it cannot be read."""
+UNAUTHORIZED = TOKEN_INVALID | {10014, 99991661, 99991671, 99991401}
 """The app's own id, secret, token or address."""
 OVERTAKEN = frozenset({200770, 300317})
 """A card has seen a number as high as this one: of a newer attempt, or of one that a store has forgotten, which the
@@ -44,6 +45,9 @@ next attempt passes."""
 STREAM_CLOSED = frozenset({200850, 300309})
 GONE = frozenset({230011, 230110, 231003})
 NOT_EDITABLE = frozenset({230072, 230075})
+NO_THREAD = frozenset({230071, 230072})
+"""Of a reply: the group has no threads, or this message takes none; then it is an ordinary reply."""
+CARD_GONE = frozenset({200740, 200750})
 RECIPIENT_LOST = GONE | {230002, 230006, 230013, 230034, 230035, 230053, 232009}
 CONTENT_REFUSED = frozenset({230022, 230025, 230028})
 CARD_UNUSABLE = frozenset({99991672, 10002, 200740, 200750, 200860, 230025, 230099, *range(300301, 300306)})
@@ -264,12 +268,20 @@ class LarkApi:
                 body["receive_id"] = to.chat
                 create = Method.CREATE_FOR_PERSON if to.chat.startswith(_PERSON) else Method.CREATE
                 return (await self._call(create, body, _Sent)).data.message_id
-            if to.thread:
-                body["reply_in_thread"] = True
-            return (await self._call(Method.REPLY, body, _Sent, to.message)).data.message_id
+            return await self._reply(to, body)
         except ChatLimitedError as limited:
             await limit.close_for(limited.delay)
             raise
+
+    async def _reply(self, to: Address, body: Body) -> str:
+        if to.thread:
+            try:
+                in_thread = {**body, "reply_in_thread": True}
+                return (await self._call(Method.REPLY, in_thread, _Sent, to.message)).data.message_id
+            except LarkRefusedError as error:
+                if error.code not in NO_THREAD:
+                    raise
+        return (await self._call(Method.REPLY, body, _Sent, to.message)).data.message_id
 
     async def edit(self, message: str, msg_type: str, content: Body) -> None:
         body: Body = {"msg_type": msg_type, "content": _json(content)}
@@ -338,7 +350,7 @@ class LarkApi:
         try:
             return await self._download(token, most, message, key, kind)
         except LarkRefusedError as error:
-            if error.code != TOKEN_INVALID:
+            if error.code not in TOKEN_INVALID:
                 raise
             self._token.drop(token)
         return await self._download(await self._token.get(), most, message, key, kind)
@@ -384,7 +396,7 @@ class LarkApi:
         try:
             return await self._request(method, body, answer, ids, {"Authorization": f"Bearer {token}"})
         except LarkRefusedError as error:
-            if error.code != TOKEN_INVALID:
+            if error.code not in TOKEN_INVALID:
                 raise
             self._token.drop(token)
         token = await self._token.get()

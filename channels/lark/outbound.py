@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakSet
 
 from channels.lark.api import (
+    CARD_GONE,
     CARD_UNUSABLE,
     GONE,
     LarkApi,
@@ -96,7 +97,13 @@ class LarkOutbound:
             card = self._remember(part, Card(stored.card, stored.message, 0, None, tried=True))
         card.shown = None
         live = self._part(part, card)
-        await live.reopen()
+        try:
+            await live.reopen()
+        except LarkRefusedError as error:
+            if error.code not in CARD_GONE:
+                raise
+            await self.remove(part, ref)  # what it showed can be changed no more
+            return await self._once(part, "text")
         return live if await self._send(part, card) else await self._once(part, "text")
 
     async def find(self, part: PartRequest) -> str | None:  # noqa: ARG002 -- the port's signature

@@ -179,3 +179,26 @@ async def test_a_reaction_is_no_message(tmp_path: Path) -> None:
         (answer,) = replies(here)
         seen = await lark_doings.react(here.lark, here.gateway.lark_webhook, answer, "THUMBSUP", user=ALICE)
         assert seen.admission == "ignored; reason=reaction"
+
+
+@pytest.mark.parametrize("code", [230022, 230028])
+async def test_an_answer_that_the_platform_censors_is_replaced_by_a_sentence(
+    tmp_path: Path, code: int
+) -> None:
+    async with town(tmp_path, script=script, settings={"bots": {"stream": False}}) as here:
+        here.lark.fail_next("im.v1.message.reply", error=code)
+        assert (await here.lark_dm("something delicate")).accepted
+        (said,) = await says(here, 1)
+        assert notice(Reason.DELIVERY_FAILED, "en", "").partition(" (ref")[0] in said
+        assert f"(code {code})" in (tmp_path / "gateway.log").read_text()
+
+
+async def test_who_cannot_be_reached_is_told_nothing_and_the_next_one_is_answered(tmp_path: Path) -> None:
+    async with town(tmp_path, script=script) as here:
+        here.lark.fail_next("im.v1.message.reply", error=230013, times=2)
+        assert (await here.lark_dm("are you there?")).accepted
+        await until(lambda: "(code 230013)" in (tmp_path / "gateway.log").read_text(), 15)
+        assert (await here.lark_dm("and now?")).accepted
+        await until(lambda: "fine: and now?" in texts(here), 15, lambda: texts(here))
+        assert len(replies(here)) == 1
+        assert "delivery refused" in (tmp_path / "gateway.log").read_text()
