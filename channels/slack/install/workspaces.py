@@ -155,7 +155,7 @@ class Workspaces:
                 detail=f"its token cannot be renewed ({one.lost}); install the app there again",
             )
         try:
-            await WebApi(self._tokens.source(one.place), self._http, self._app.api_base_url).ask_identity()
+            await self._api(one.place).ask_identity()
         except DeliveryError as error:
             return Finding(subject, ok=False, detail=str(error))
         return Finding(subject, ok=True, detail=one.place)
@@ -170,8 +170,11 @@ class Workspaces:
             self._at_hand.popitem(last=False)
         return found
 
+    def _api(self, team: str) -> WebApi:
+        return WebApi(self._tokens.source(team), self._http, self._app.api_base_url, self._watch)
+
     def _make(self, team: str) -> Workspace:
-        api = WebApi(self._tokens.source(team), self._http, self._app.api_base_url)
+        api = self._api(team)
         budget = Budget(f"slack:{self._app.client_id}:{team}", self._permits, self._watch)
         outbound = SlackOutbound(api, self._policy, budget)
         return Workspace(api, outbound, SlackSource(api, outbound.limits, self._downloads))
