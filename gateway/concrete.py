@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from channels.lark import LarkChannel, LarkCredentials
 from channels.lark import manifest as lark_manifest
 from channels.lark.direct import ChatBook
+from channels.lark.store_app import StoreApp
 from channels.playground import PlaygroundOutbound
 from channels.port import Channel, ChannelPolicy
 from channels.sealing import Sealer
@@ -40,7 +41,7 @@ from gateway.admin.access import CANARY_BOT, playground_bot, selftest_bot
 from gateway.admin.backup import Copy
 from gateway.admin.manifests import Manifest, NeedView
 from gateway.bot_settings import Agent as AgentSettings
-from gateway.bot_settings import AnyBot, SlackBot, StoredSlackBot
+from gateway.bot_settings import AnyBot, LarkBot, SlackBot, StoredLarkBot, StoredSlackBot
 from gateway.metrics import Metrics
 from gateway.settings import Limits, Settings, Telemetry
 from gateway.tracing.destination import Destination
@@ -180,9 +181,10 @@ class Maker:
                 clock=self._clock,
                 several=self._workspaces(settings.id, credentials, base_url, policy),
             )
+        lark = _lark_credentials(settings.credentials)
         return LarkChannel(
             settings.id,
-            _lark_credentials(settings.credentials),
+            lark,
             http=self._platforms,
             policy=policy,
             api_base_url=settings.api_base_url or LARK_HOSTS[settings.region],
@@ -191,6 +193,25 @@ class Maker:
             chats=self._chats,
             clock=self._clock,
             long_connection=settings.transport == "long_connection",
+            store=self._store_app(settings, lark, policy) if settings.app_type == "store" else None,
+        )
+
+    def _store_app(
+        self, settings: LarkBot | StoredLarkBot, credentials: LarkCredentials | None, policy: ChannelPolicy
+    ) -> StoreApp | None:
+        """None of a draft."""
+        if credentials is None or not (credentials.app_id and credentials.app_secret):
+            return None
+        return StoreApp(
+            settings.id,
+            credentials,
+            self._installing.records,
+            self._installing.sealer,
+            http=self._platforms,
+            base_url=settings.api_base_url or LARK_HOSTS[settings.region],
+            stream=policy.stream,
+            permits=self._permits,
+            watch=self._metrics.platforms.watch("lark", settings.id),
         )
 
     def _workspaces(

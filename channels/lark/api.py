@@ -7,6 +7,7 @@ code (docs: "通用错误码", "发送消息", CardKit's pages); no error text h
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import TypeVar
 from urllib.parse import quote
@@ -103,6 +104,9 @@ class Method(Enum):
     """Verb and path, each with limits of its own."""
 
     TOKEN = ("POST", "auth/v3/tenant_access_token/internal")
+    APP_TOKEN = ("POST", "auth/v3/app_access_token")
+    STORE_TOKEN = ("POST", "auth/v3/tenant_access_token")
+    RESEND_TICKET = ("POST", "auth/v3/app_ticket/resend")
     BOT = ("GET", "bot/v3/info")
     SCOPES = ("GET", "application/v6/scopes")
     CREATE = ("POST", "im/v1/messages?receive_id_type=chat_id")
@@ -127,7 +131,18 @@ class Method(Enum):
 
 
 _ASKED_SELDOM = frozenset(
-    {Method.TOKEN, Method.BOT, Method.SCOPES, Method.READ, Method.RESOURCE, Method.THREAD, Method.USER}
+    {
+        Method.TOKEN,
+        Method.APP_TOKEN,
+        Method.STORE_TOKEN,
+        Method.RESEND_TICKET,
+        Method.BOT,
+        Method.SCOPES,
+        Method.READ,
+        Method.RESOURCE,
+        Method.THREAD,
+        Method.USER,
+    }
 )
 
 _PERSON = "ou_"
@@ -141,7 +156,9 @@ class Answer(BaseModel):
     code: int
 
 
-class _Token(Answer):
+class TenantAnswer(Answer):
+    """``expire``: seconds to live."""
+
     tenant_access_token: str
     expire: float
 
@@ -223,13 +240,20 @@ class LarkApi:
         credentials: LarkCredentials | None,
         permits: Permits | None = None,
         watch: PlatformWatch = UNWATCHED,
+        *,
+        tenant: str = "",
+        fetch: Callable[[], Awaitable[tuple[str, float]]] | None = None,
     ) -> None:
+        """``fetch`` gives the token of ``tenant``, and its seconds to live, to a store app; a self-built one has its
+        own way, and one tenant.
+        """
         self._watch = watch
         self._http = http
         self._base = base_url.rstrip("/").removesuffix("/open-apis") + "/open-apis/"
         self._credentials = credentials
-        self._token = TenantToken(self._fetch_token)
-        budget = Budget("lark" if credentials is None else f"lark:{credentials.app_id}", permits, watch)
+        self._token = TenantToken(fetch or self._fetch_token)
+        owner = "lark" if credentials is None else f"lark:{credentials.app_id}"
+        budget = Budget(f"{owner}:{tenant}" if tenant else owner, permits, watch)
         self._limits = {method: budget.limit(method.name.lower(), RATE, BURST) for method in Method}
         self._chats = PerChat(budget, "send", CHAT_RATE, CHAT_BURST)
 
@@ -380,11 +404,16 @@ class LarkApi:
                 await self._limits[Method.RESOURCE].close_for(refusal.delay)
             raise refusal
 
+    async def ask_without_token(self, method: Method, body: Body, answer: type[A]) -> A:
+        """For the methods by which tokens are had."""
+        await self._limits[method].take(urgent=True)
+        return await self._request(method, body, answer, (), {})
+
     async def _fetch_token(self) -> tuple[str, float]:
         if self._credentials is None:
             raise DeliveryRefusedError("the bot has no credentials")
         body: Body = {"app_id": self._credentials.app_id, "app_secret": self._credentials.app_secret}
-        answer = await self._request(Method.TOKEN, body, _Token, (), {})
+        answer = await self._request(Method.TOKEN, body, TenantAnswer, (), {})
         return answer.tenant_access_token, answer.expire
 
     async def _call(

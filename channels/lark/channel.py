@@ -33,6 +33,7 @@ from channels.lark.normalise import CHANNEL, normalise, taken_back
 from channels.lark.outbound import LarkOutbound
 from channels.lark.probe import challenge_probe, message_probe
 from channels.lark.source import LarkSource
+from channels.lark.store_app import StoreApp
 from channels.lark.verify import LarkCredentials, Opened, Verifier
 from channels.port import (
     MOST_SEEN,
@@ -51,7 +52,8 @@ from channels.watch import UNWATCHED, PlatformWatch
 from conversation.clock import Clock, SystemClock
 from conversation.keys import ConversationKey
 from conversation.messages import Address, stable_id
-from conversation.outbound import DeliveryError
+from conversation.outbound import DeliveryError, Outbound
+from conversation.source import Source
 from conversation.stores.permits import Permits
 
 FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
@@ -81,6 +83,7 @@ class LarkChannel:
         chats: ChatBook | None = None,
         clock: Clock | None = None,
         long_connection: bool = False,
+        store: StoreApp | None = None,
     ) -> None:
         """``permits`` are shared with other processes; bots of one app have one budget there. ``chats``: where it is
         kept which chat is whose direct message.
@@ -97,6 +100,7 @@ class LarkChannel:
         self._api = LarkApi(http, api_base_url, self._credentials, permits, watch)
         self._outbound = LarkOutbound(self._api, stream=policy.stream)
         self._source = LarkSource(self._api, self._app_id)
+        self._store = store
         self._connection: LongConnection | None = None
         if long_connection and self._credentials is not None and self._verifier is not None:
             self._connection = LongConnection(
@@ -109,12 +113,12 @@ class LarkChannel:
         self._learning: asyncio.Task[None] | None = None
 
     @property
-    def outbound(self) -> LarkOutbound:
-        return self._outbound
+    def outbound(self) -> Outbound:
+        return self._outbound if self._store is None else self._store.outbound
 
     @property
-    def source(self) -> LarkSource:
-        return self._source
+    def source(self) -> Source:
+        return self._source if self._store is None else self._store.source
 
     def receive(self, request: WebhookRequest) -> Received:  # noqa: PLR0911 -- one for each answer
         if self._verifier is None:
@@ -138,14 +142,14 @@ class LarkChannel:
         match envelope.event:
             case MessageReceived() as event if header.event_type == MESSAGE_RECEIVED:
                 self._learn_chat(header, event)
-                return normalise(header, event, bot=self._bot, own_id=self._own_id, policy=self._policy)
+                return normalise(header, event, bot=self._bot, own_id=self._own(header), policy=self._policy)
             case MessageRecalled() as event if header.event_type == MESSAGE_RECALLED:
                 return taken_back(event, bot=self._bot)
             case _:
                 return self._of_another_kind(header, opened, request)
 
     async def start(self) -> None:
-        if self._credentials is not None and self._learning is None:
+        if self._credentials is not None and self._learning is None and self._store is None:
             self._learning = asyncio.create_task(self._learn_own_id(), name=f"lark-identity-{self._bot}")
 
     @property
@@ -160,6 +164,8 @@ class LarkChannel:
     async def check(self) -> tuple[Finding, ...]:
         if self._credentials is None:
             return (Finding("credentials", ok=False, detail="none: the bot is a draft"),)
+        if self._store is not None:
+            return (await self._store.check(),)
         try:
             await self._api.check_token()
         except DeliveryError as error:
@@ -178,6 +184,8 @@ class LarkChannel:
             self._learning.cancel()
             await asyncio.wait((self._learning,))
         await self._direct.close()
+        if self._store is not None:
+            await self._store.close()
         await self._source.close()
         await self._api.close()
 
@@ -204,10 +212,10 @@ class LarkChannel:
 
     @property
     def held_back(self) -> float:
-        return self._api.held_back
+        return self._api.held_back if self._store is None else self._store.held_back
 
     async def missing_scopes(self) -> tuple[str, ...] | None:
-        if self._credentials is None:
+        if self._credentials is None or self._store is not None:
             return None
         granted = await self._api.scopes()
         if granted is None:
@@ -227,6 +235,11 @@ class LarkChannel:
         if self._verifier is None or self._credentials is None:
             return None
         return challenge_probe(self._verifier, self._credentials, challenge, now)
+
+    def _own(self, header: Header) -> str | None:
+        if self._store is None or header.tenant_key == PROBE_TENANT:
+            return self._own_id
+        return self._store.own_id(header.tenant_key)
 
     def _note(self, event_type: str) -> None:
         if event_type and len(self._seen) < MOST_SEEN:
@@ -263,6 +276,9 @@ class LarkChannel:
 
     def _of_another_kind(self, header: Header, opened: Opened, request: WebhookRequest) -> Received:
         """An authentic event that is not about a message."""
+        kept = None if self._store is None else self._store.received(opened.payload)
+        if kept is not None:
+            return kept
         if header.event_type in _UNDERSTOOD:
             return Ignored("malformed")
         return self._doings.read(header, opened.payload, request.now)

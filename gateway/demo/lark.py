@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ from gateway.demo.lark_rules import (
     LarkError,
 )
 from gateway.demo.lark_socket import LONG_CONNECTION, LongConnections
+from gateway.demo.lark_store import StoreDesk
 from gateway.demo.people import Delivery, Letter, Postman, Said
 from gateway.demo.ratelimit import Bucket, Quota, TooMany
 from gateway.demo.standin import LATENCY, Clock, Shown
@@ -59,9 +61,11 @@ class LarkStandin(LarkApi):
         port: int = 0,
         latency: float = LATENCY,
         route: people.Route = people.straight,
+        store_app: bool = False,
     ) -> None:
         whole = Tenant(tenant, app_id, bot_open_id, encrypt_key, verification_token, clock)
         super().__init__(whole, app_secret, random.Random(seed), port=port, latency=latency)
+        self.store = StoreDesk(app_id, app_secret, clock, self.complain) if store_app else None
         self.long_connections = LongConnections(
             lambda *given: given == (app_id, app_secret), self.complain, self._chance
         )
@@ -123,11 +127,15 @@ class LarkStandin(LarkApi):
         reply_to: str | None = None,
         message_type: Literal["text", "post"] = "text",
         user_tenant: str | None = None,
+        tenant: str = "",
     ) -> Said:
         """Let a person write a message; returns when the first delivery has been answered.
 
-        ``mention`` matters in groups only. ``user_tenant``: the person's own tenant, if it is another.
+        ``mention`` matters in groups only. ``user_tenant``: the person's own tenant, if it is another. ``tenant``:
+        in which of a store app's.
         """
+        if self.store is not None and tenant:
+            self.store.chats[chat] = tenant
         self.add_chat(chat, chat_type)
         sent = self._add(chat, "person", user, message_type)
         shown = sent.shown
@@ -139,7 +147,7 @@ class LarkStandin(LarkApi):
             chat_type=chat_type,
             message_type=message_type,
             mention=mention and chat_type == "group",
-            sender_tenant=user_tenant or self._tenant.key,
+            sender_tenant=user_tenant or tenant or self._tenant.key,
         )
         said = Said(shown.ts, chat, thread_id, user, text, shown.at)
         await self._postman.deliver(self._letter(webhook_url, "im.message.receive_v1", event), said)
@@ -223,7 +231,37 @@ class LarkStandin(LarkApi):
     ) -> tuple[int, str, bytes] | None:
         return await self.long_connections.post(orjson.loads(body)) if url == LONG_CONNECTION else None
 
+    async def send_ticket(self, webhook_url: str) -> Delivery:
+        """Tell a store app its next ticket."""
+        assert self.store is not None
+        payload = self.store.new_ticket() | {"token": self._tenant.verification_token}
+        letter = Letter(webhook_url, "app_ticket", str(payload["uuid"]), self._tenant.attempts(payload))
+        return await self._postman.deliver(letter)
+
+    async def _serve_store(self, request: web.Request, store: StoreDesk) -> web.StreamResponse | None:
+        """None: it is a method as of any app."""
+        path = request.match_info["path"]
+        raw = await request.read()
+        if not path.startswith("auth/"):
+            token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+            message = re.search(r"messages/(om_[^/?]+)", path)
+            sent = self._messages.get(message[1]) if message else None
+            asked = orjson.loads(raw).get("receive_id") if raw and sent is None else None
+            store.check(token, sent.shown.chat if sent else asked)
+            return None
+
+        def effect() -> web.StreamResponse:
+            try:
+                answer = store.answer(path, orjson.loads(raw), self._tokens)
+            except LarkError as error:
+                return self._refused(path, "", error)
+            return _error(404, "no such method") if answer is None else _ok(answer, top_level=True)
+
+        return await self.perform(path.replace("/", "."), request, effect)
+
     async def _serve(self, request: web.Request) -> web.StreamResponse:
+        if self.store is not None and (answer := await self._serve_store(request, self.store)) is not None:
+            return answer
         found = find_route(request.method, request.match_info["path"])
         if found is None:
             sentence = f"{request.method} {request.path}: no such method"
@@ -301,9 +339,16 @@ class LarkStandin(LarkApi):
             if card.message is not None and not card.streaming:
                 card.message.streaming = False
 
+    def _home_of(self, event: Json) -> Tenant:
+        """In which tenant this is."""
+        message = event.get("message")
+        chat = message.get("chat_id") if isinstance(message, dict) else event.get("chat_id")
+        tenant = None if self.store is None else self.store.chats.get(str(chat))
+        return replace(self._tenant, key=tenant) if tenant else self._tenant
+
     def _letter(self, url: str, event_type: str, event: Json) -> Letter:
         event_id = f"{self._chance.getrandbits(128):032x}"
-        payload = self._tenant.envelope(event_type, event_id, event)
+        payload = self._home_of(event).envelope(event_type, event_id, event)
         if url == LONG_CONNECTION:  # neither encrypted nor signed, and without the token
             untold = replace(self._tenant, verification_token="")
             plain = orjson.dumps(untold.envelope(event_type, event_id, event))
