@@ -6,7 +6,9 @@ Invariants:
   earlier ones, so that the platform itself refuses an attempt that was taken over;
 - buttons change together with the end of streaming, in one call: an answer that has ended cannot be stopped;
 - a card streams for 10 minutes; it is reopened before that, once more if the platform closed it anyway, and
-  its final text is shown even if it cannot be reopened.
+  its final text is shown even if it cannot be reopened;
+- a text that the platform refuses to draw is withheld until it is complete; then the whole card is replaced by one
+  that asks less of the platform: without tables, at last without Markdown.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from weakref import WeakSet
 
 from channels.lark.api import CARD_UNUSABLE, STREAM_CLOSED, LarkApi, LarkRefusedError
 from channels.lark.buttons import Element, when_ended
-from channels.lark.render import PLACEHOLDER, rendering, summary
+from channels.lark.render import PLACEHOLDER, plain, rendering, simpler, summary
 from conversation.controls import Controls
 
 BLOCK = 100_000
@@ -31,6 +33,9 @@ REOPEN_AFTER = 9.5 * 60
 """Seconds. The platform ends streaming after 10 minutes, however much is written."""
 
 ELEMENT = "answer"
+
+_NOT_DRAWN = frozenset({10002, 200860, 230025, 230099, 300305, 300310, 300313})
+"""The card is there, and takes no such content: more tables, elements or bytes, as the platform counts them."""
 
 
 @dataclass(slots=True)
@@ -53,6 +58,22 @@ def card_json(text: str, below: Sequence[Element] = (), *, streaming: bool) -> d
         "schema": "2.0",
         "config": config,
         "body": {"elements": [{"tag": "markdown", "element_id": ELEMENT, "content": text}, *below]},
+    }
+
+
+def plain_card_json(text: str) -> dict[str, object]:
+    """A card with the text as it came, in which nothing is drawn."""
+    return {
+        "schema": "2.0",
+        "config": {"streaming_mode": False, "update_multi": True, "summary": {"content": summary(text)}},
+        "body": {
+            "elements": [
+                {
+                    "tag": "div",
+                    "text": {"tag": "plain_text", "element_id": ELEMENT, "content": plain(text)},
+                }
+            ]
+        },
     }
 
 
@@ -80,6 +101,7 @@ class CardPart:
         self._shown_at = self._opened_at = asyncio.get_running_loop().time()
         self._has_permit = False
         self._rendering = rendering()
+        self._withheld = False
         live.add(self)
 
     async def pace(self) -> None:
@@ -95,16 +117,26 @@ class CardPart:
     async def show(self, text: str) -> None:
         """Only what is certain: as long as a text goes on the last one, the platform goes on typing."""
         self._rendering.grow(text)
-        await self._show(self._rendering.settled, urgent=False)
+        if self._withheld:
+            return
+        try:
+            await self._show(self._rendering.settled, urgent=False)
+        except LarkRefusedError as error:
+            if error.code not in _NOT_DRAWN:
+                raise
+            self._withheld = True
 
     async def close(self, text: str, controls: Controls | None = None) -> None:
         final = self._rendering.finish(text)
         try:
             await self._show(final, urgent=True)
         except LarkRefusedError as error:
-            if error.code not in STREAM_CLOSED:
+            if error.code in _NOT_DRAWN:
+                await self._show_less(text, controls)
+            elif error.code in STREAM_CLOSED:
+                await self._replace(final, controls)
+            else:
                 raise
-            await self._replace(final, controls)
             self._card.shown = final
         else:
             if self._stoppable or controls is not None:
@@ -146,6 +178,14 @@ class CardPart:
     async def _replace(self, final: str, controls: Controls | None) -> None:
         card = card_json(final or PLACEHOLDER, when_ended(controls), streaming=False)
         await self._api.replace_card(self._card.id, card, *self._number())
+
+    async def _show_less(self, text: str, controls: Controls | None) -> None:
+        try:
+            await self._replace(simpler(text), controls)
+        except LarkRefusedError as error:
+            if error.code not in _NOT_DRAWN:
+                raise
+            await self._api.replace_card(self._card.id, plain_card_json(text), *self._number())
 
     async def _end_with(self, final: str, controls: Controls | None) -> None:
         try:

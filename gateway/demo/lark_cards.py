@@ -89,7 +89,7 @@ class CardEntity:
         if not self.streaming:
             raise LarkError(300309, "streaming mode is closed", fault=False)
         element = self._element(element_id)
-        if element["tag"] not in {"markdown", "plain_text", "div"}:
+        if element["tag"] not in {"markdown", "plain_text"}:
             raise LarkError(300310, "not a text element")
         before = element["content"]
         element["content"] = content

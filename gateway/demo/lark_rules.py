@@ -165,6 +165,9 @@ def walk(elements: Sequence[object]) -> Iterator[Json]:
             nested = element.get(name)
             if isinstance(nested, list):
                 yield from walk(nested)
+        match element.get("text"):
+            case {"element_id": str()} as text:
+                yield from walk([text])
 
 
 def count_tables(markdown: str) -> int:

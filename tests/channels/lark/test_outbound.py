@@ -28,6 +28,7 @@ REPLY = "im.v1.message.reply"
 CREATE_CARD = "cardkit.v1.card.create"
 CONTENT = "cardkit.v1.card_element.content"
 SETTINGS = "cardkit.v1.card.settings"
+REPLACE = "cardkit.v1.card.update"
 TOKEN = "auth.v3.tenant_access_token.internal"
 CHAT = "oc_1"
 TABLE = "| a | b |\n|---|---|\n| 1 | 2 |\n\n"
@@ -233,6 +234,37 @@ async def test_a_final_text_is_shown_even_if_the_card_cannot_be_reopened(desk: D
     await part.close("the end")
     assert desk.answer().text == "the end"
     assert not desk.answer().streaming
+
+
+TABLE = "before\n\n| a | b |\n|---|---|\n| **1** | 2 |\n\nafter"
+
+
+@pytest.mark.parametrize("code", [200860, 230099, 300305])
+async def test_what_a_card_does_not_take_is_withheld_and_comes_without_tables_at_the_end(
+    desk: Desk, code: int
+) -> None:
+    part = await desk.outbound.open(desk.part(), "before")
+    desk.platform.fail_next(CONTENT, error=code, times=2)
+    await part.show(TABLE[:-3])
+    await part.show(TABLE)
+    assert desk.answer().text == "before"
+    await part.close(TABLE)
+    assert desk.answer().text == "before\n\n```\n| a | b |\n|---|---|\n| 1 | 2 |\n```\n\nafter"
+    assert not desk.answer().streaming
+    assert desk.platform.calls[CONTENT] == 2
+
+
+async def test_what_no_card_draws_is_shown_as_it_came(desks: Desks, desk: Desk) -> None:
+    part = await desk.outbound.open(desk.part(1), "before")
+    desk.platform.fail_next(CONTENT, error=200860)
+    desk.platform.fail_next(REPLACE, error=200860)
+    await part.close(TABLE)
+    assert desk.answer().text == TABLE
+    assert not desk.answer().streaming
+    again = desks.take_over(desk)
+    part = await again.outbound.resume(again.part(2), again.ref)
+    await part.close(TABLE)
+    assert desk.answer().text == TABLE
 
 
 # Taking over.
