@@ -364,6 +364,15 @@ def test_every_alert_of_the_chart_is_there_and_can_be_left_out() -> None:
     assert alerts({**LEAST, "prometheusRule": {"enabled": True, "disabled": [one]}}) == everything - {one}
 
 
+def test_alerts_link_to_their_runbooks_where_these_are_kept() -> None:
+    kept: Values = {"enabled": True, "runbookUrl": "https://wiki.example.com/operate.md"}
+    for group in rendered({**LEAST, "prometheusRule": kept}).one("PrometheusRule").spec.groups:
+        for rule in group.rules:
+            anchor = str(rule.alert).lower()
+            assert rule.annotations.runbook_url == f"https://wiki.example.com/operate.md#{anchor}"
+    assert "runbook_url" not in rendered({**LEAST, "prometheusRule": {"enabled": True}}).text
+
+
 def test_templates_in_alerts_are_for_prometheus_alone() -> None:
     assert "{{ $labels." in rendered({**LEAST, "prometheusRule": {"enabled": True}}).text
 
