@@ -134,18 +134,6 @@ REFUSED: Mapping[str, tuple[Values, str]] = {
         {**LEAST, "admin": {"oidc": {"client_secret": "hunter2"}}},
         "admin.oidc.client_secret would stand in a ConfigMap for everybody to read; put it into a Secret",
     ),
-    "an open secret elsewhere": (
-        {**LEAST, "config": {"a": {"b": {"api_key": "hunter2"}}}},
-        "config.a.b.api_key would stand in a ConfigMap",
-    ),
-    "an open key of a collector": (
-        {**LEAST, "telemetry": {"otlp_headers": {"x-honeycomb-team-key": "hunter2"}}},
-        "telemetry.otlp_headers.x-honeycomb-team-key would stand in a ConfigMap",
-    ),
-    "a misspelt key of telemetry": (
-        {**LEAST, "telemetry": {"otlpEndpoint": "http://otel-collector:4318"}},
-        "otlpEndpoint",
-    ),
     "a section of the chart's": (
         {**LEAST, "config": {"secrets_key": "x"}},
         "config.secrets_key is made by the chart; write it as the value secretsKey instead",
@@ -169,7 +157,7 @@ REFUSED: Mapping[str, tuple[Values, str]] = {
     ),
     "a credential of the other platform": (
         with_bot(existingSecret="s", existingSecretKeys={"app_id": "a"}),
-        "bots[0].existingSecretKeys has app_id; write signing_secret, bot_token",
+        "bots[0].existingSecretKeys has app_id; write app_token, bot_token, client_id, client_secret,",
     ),
     "keys of no Secret": (
         with_bot(existingSecretKeys={"bot_token": "a"}),
@@ -190,6 +178,140 @@ REFUSED: Mapping[str, tuple[Values, str]] = {
         "bots[1].id is helpdesk for a second time",
     ),
     "an agent twice": ({**LEAST, "agents": [AGENT, AGENT]}, "agents[1].id is default for a second time"),
+    # what the gateway would refuse at its start
+    "an agent's key": (
+        {**LEAST, "agents": [{**AGENT, "modle": "x"}]},
+        "agents[0].modle does not exist; write one of api_key, base_url, existingSecret",
+    ),
+    "a provider": (
+        {**LEAST, "agents": [{"id": "default", "provider": "opnai", "model": "x"}]},
+        "agents[0].provider must be one of openai, echo",
+    ),
+    "no model": (
+        {**LEAST, "agents": [{"id": "default", "provider": "openai"}]},
+        "agents[0].model is missing; write the model's name as its server knows it",
+    ),
+    "a key of timeouts": (
+        {**LEAST, "agents": [{**AGENT, "timeouts": {"first": "1s"}}]},
+        "agents[0].timeouts.first does not exist; write one of first_token, health, idle, reply",
+    ),
+    "a timeout in words": (
+        {**LEAST, "agents": [{**AGENT, "timeouts": {"idle": "a minute"}}]},
+        "agents[0].timeouts.idle must be a duration such as 330s or 5m",
+    ),
+    "a bot's key": (with_bot(respnd_to="all"), "bots[0].respnd_to does not exist; write one of agent,"),
+    "a bot's choice": (
+        with_bot(when_busy="wait"),
+        "bots[0].when_busy must be one of queue, merge, interrupt",
+    ),
+    "a key of Lark": (with_bot(region="lark"), "bots[0].region does not exist; write one of"),
+    "a credential's name": (
+        with_bot(credentials={"token": "env:TOKEN"}),
+        "bots[0].credentials.token does not exist; write one of app_token, bot_token",
+    ),
+    "a limit": ({**LEAST, "limits": {"max_reply": 1}}, "limits.max_reply does not exist; write one of"),
+    "a section": ({**LEAST, "config": {"retentoin": {}}}, "config.retentoin does not exist; write one of"),
+    "a key of a section": (
+        {**LEAST, "config": {"retention": {"api_key": "hunter2"}}},
+        "config.retention.api_key does not exist; write one of",
+    ),
+    "a key of oidc": ({**LEAST, "admin": {"oidc": {"isuer": "x"}}}, "admin.oidc.isuer does not exist"),
+    "a canary in words": ({**LEAST, "telemetry": {"canary": "often"}}, "telemetry.canary must be a duration"),
+    # what the API server, or the pod's start, would refuse
+    "a label's text": (
+        {**LEAST, "commonLabels": {"team": "chat and bots"}},
+        "commonLabels.team must be at most 63 letters, digits, hyphens, dots and underscores",
+    ),
+    "a label's name": (
+        {**LEAST, "podLabels": {"my team": "a"}},
+        'podLabels has the name "my team"; write one',
+    ),
+    "an annotation's name": (
+        {**LEAST, "podAnnotations": {"my note": "a b"}},
+        'podAnnotations has the name "my note"; write one of letters',
+    ),
+    "a node's label": ({**LEAST, "nodeSelector": {"disk": "a b"}}, "nodeSelector.disk must be at most 63"),
+    "a quantity": (
+        {**LEAST, "resources": {"limits": {"cpu": "lots"}}},
+        "resources.limits.cpu must be a quantity such as 500m or 256Mi",
+    ),
+    "a probe": (
+        {**LEAST, "livenessProbe": {"successThreshold": 2}},
+        "livenessProbe.successThreshold must be 1; take it out",
+    ),
+    "root that is not root": (
+        {**LEAST, "podSecurityContext": {"runAsUser": 0}},
+        "podSecurityContext.runAsUser is 0, which runAsNonRoot forbids; write 10001",
+    ),
+    "an upgrade that cannot begin": (
+        {**REDIS, "updateStrategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}},
+        "updateStrategy.rollingUpdate lets no pod be replaced; write maxSurge: 1",
+    ),
+    "a rolling upgrade that is none": (
+        {**LEAST, "updateStrategy": {"type": "Recreate", "rollingUpdate": {"maxSurge": 1}}},
+        "updateStrategy.rollingUpdate is for type: RollingUpdate; take it out",
+    ),
+    "a variable's name": (
+        {**LEAST, "extraEnv": [{"name": "a b", "value": "c"}]},
+        "extraEnv[0].name must be the name of a variable, such as MY_TOKEN",
+    ),
+    "a variable twice": (
+        {**LEAST, "extraEnv": [{"name": "A", "value": "c", "valueFrom": {"fieldRef": {}}}]},
+        "extraEnv[0] has value and valueFrom; keep one",
+    ),
+    "a volume of the chart's": (
+        {**LEAST, "extraVolumes": [{"name": "data", "emptyDir": {}}]},
+        "extraVolumes[0].name is data, which the chart has; give it another name",
+    ),
+    "a mount of no volume": (
+        {**LEAST, "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}]},
+        "extraVolumeMounts[0].name is more, and there is no such volume; add it to extraVolumes",
+    ),
+    "a mount in the way": (
+        {**LEAST, "extraVolumeMounts": [{"name": "tmp", "mountPath": "/tmp"}]},  # noqa: S108
+        "extraVolumeMounts[0].mountPath is /tmp, where the chart mounts something",
+    ),
+    "a toleration's effect": (
+        {**LEAST, "tolerations": [{"effect": "Never"}]},
+        "tolerations[0].effect must be NoSchedule, PreferNoSchedule or NoExecute",
+    ),
+    "a toleration's operator": (
+        {**LEAST, "tolerations": [{"operator": "In"}]},
+        "tolerations[0].operator must be Equal or Exists",
+    ),
+    "a host for an address": (
+        {**LEAST, "hostAliases": [{"ip": "redis", "hostnames": ["a"]}]},
+        "hostAliases[0].ip must be an address such as 192.0.2.1",
+    ),
+    "half an object": (
+        {**LEAST, "extraObjects": [{"kind": "ConfigMap"}]},
+        "extraObjects[0] has no apiVersion; write a whole object",
+    ),
+    "no room": ({**LEAST, "persistence": {"size": "0"}}, "persistence.size must be a quantity such as 8Gi"),
+    "a class of storage": (
+        {**LEAST, "persistence": {"storageClass": "Fast Disk"}},
+        "persistence.storageClass must be the name of a StorageClass",
+    ),
+    "a class of ingress": (
+        {**LEAST, "ingress": {"className": "My Class"}},
+        "ingress.className must be the name of a class (IngressClass)",
+    ),
+    "an image in capitals": (
+        {**LEAST, "image": {"repository": "Registry/Turnkeeper"}},
+        "image.repository must be lower-case letters, digits, hyphens, dots and slashes, such as",
+    ),
+    "an ingress for everything": (
+        {**LEAST, "ingress": {"enabled": True, "hosts": ["*"]}},
+        'ingress.hosts has "*"; write a name such as bots.example.com',
+    ),
+    "a certificate for an address": (
+        {**LEAST, "ingress": {"tls": [{"hosts": ["https://bots.example.com"]}]}},
+        'ingress.tls[0].hosts has "https://bots.example.com"; write a name such as',
+    ),
+    "a scrape longer than its interval": (
+        {**LEAST, "serviceMonitor": {"interval": "10s", "scrapeTimeout": "20s"}},
+        "serviceMonitor.scrapeTimeout is 20s, longer than serviceMonitor.interval, 10s; write a shorter one",
+    ),
     # network
     "a host as public address": (
         {**LEAST, "server": {"publicUrl": "bots.example.com"}},

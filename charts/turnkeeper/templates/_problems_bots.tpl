@@ -1,4 +1,5 @@
 {{- define "turnkeeper.problems.bots" -}}
+{{- $defs := get (.Files.Get "files/turnkeeper.schema.json" | fromJson) "$defs" }}
 {{- $agents := list }}
 {{- range $number, $agent := .Values.agents }}
 {{- $place := printf "agents[%d]" $number }}
@@ -29,7 +30,7 @@
 {{- if not (has $bot.agent $agents) }}
 {{ $place }}.agent: there is no agent {{ $bot.agent | quote }}; {{ with $agents }}write one of {{ join ", " . }}{{ else }}add it to agents{{ end }}
 {{- end }}
-{{- $names := ternary (list "signing_secret" "bot_token") (list "app_id" "app_secret" "encrypt_key" "verification_token") (eq $bot.channel "slack") }}
+{{- $names := keys (ternary $defs.SlackCredentials $defs.LarkCredentials (eq $bot.channel "slack")).properties | sortAlpha }}
 {{- range $name, $_ := $bot.existingSecretKeys }}
 {{- if not (has $name $names) }}
 {{ $place }}.existingSecretKeys has {{ $name }}; write {{ join ", " $names }}, each with the key of the Secret it is under
@@ -42,7 +43,7 @@
 {{ $place }} has credentials and existingSecret; keep one of them
 {{- end }}
 {{- range $name, $value := $bot.credentials }}
-{{- if and (ne $name "app_id") $value (not (include "turnkeeper.reference" (toString $value))) }}
+{{- if and (not (has $name (list "app_id" "client_id"))) $value (not (include "turnkeeper.reference" (toString $value))) }}
 {{ $place }}.credentials.{{ $name }} would stand in a ConfigMap for everybody to read; put it into a Secret under the key {{ $name }}, and write existingSecret: NAME for the bot instead of credentials
 {{- end }}
 {{- end }}

@@ -13,6 +13,8 @@ nameOverride and fullnameOverride must be lower-case letters, digits and hyphens
 {{- end }}
 {{- include "turnkeeper.problems.name" (list "serviceAccount.name" "ServiceAccount" .Values.serviceAccount.name) }}
 {{- include "turnkeeper.problems.name" (list "priorityClassName" "PriorityClass" .Values.priorityClassName) }}
+{{- include "turnkeeper.problems.name" (list "ingress.className" "class (IngressClass)" .Values.ingress.className) }}
+{{- include "turnkeeper.problems.name" (list "persistence.storageClass" "StorageClass" (.Values.persistence.storageClass | trimAll "-")) }}
 {{- end }}
 
 {{/* (list place kind name) */}}
@@ -60,6 +62,9 @@ nameOverride and fullnameOverride must be lower-case letters, digits and hyphens
 image.repository has a digest in it; write the digest, sha256:…, into image.digest
 {{- else if regexMatch ":[^/]*$" .repository }}
 image.repository has a tag in it; write the tag into image.tag
+{{- end }}
+{{- if regexMatch `[^-a-z0-9._/:@]` .repository }}
+image.repository must be lower-case letters, digits, hyphens, dots and slashes, such as registry.example.com/turnkeeper
 {{- end }}
 {{- if and .digest (not (regexMatch "^sha256:[0-9a-f]{64}$" .digest)) }}
 image.digest must be sha256: and 64 hexadecimal digits, as docker buildx imagetools inspect prints it

@@ -9,8 +9,15 @@ server.port and admin.port are both {{ .Values.server.port }}; give the admins a
 ingress.hosts is empty; write the name of the host at which the platforms reach it, such as [bots.example.com]
 {{- end }}
 {{- range .Values.ingress.hosts }}
-{{- if not (regexMatch `^[a-z0-9*]([-a-z0-9.]*[a-z0-9])?$` .) }}
+{{- if not (regexMatch `^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$` .) }}
 ingress.hosts has {{ . | quote }}; write a name such as bots.example.com, without https:// and path
+{{- end }}
+{{- end }}
+{{- range $number, $one := .Values.ingress.tls }}
+{{- range $one.hosts }}
+{{- if not (regexMatch `^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$` .) }}
+ingress.tls[{{ $number }}].hosts has {{ . | quote }}; write a name such as bots.example.com, without https:// and path
+{{- end }}
 {{- end }}
 {{- end }}
 {{- if .Values.httpRoute.enabled }}
@@ -19,7 +26,7 @@ httpRoute.parentRefs is empty; write which Gateway it belongs to, such as [{name
 {{- end }}
 {{- end }}
 {{- range .Values.httpRoute.hostnames }}
-{{- if not (regexMatch `^[a-z0-9*]([-a-z0-9.]*[a-z0-9])?$` .) }}
+{{- if not (regexMatch `^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$` .) }}
 httpRoute.hostnames has {{ . | quote }}; write a name such as bots.example.com, without https:// and path
 {{- end }}
 {{- end }}
@@ -92,6 +99,16 @@ keda.prometheus.serverAddress must be the address of Prometheus, such as http://
 {{- end }}
 
 {{- define "turnkeeper.problems.monitoring" -}}
+{{- with .Values.serviceMonitor }}
+{{- $interval := include "turnkeeper.seconds" .interval }}
+{{- $timeout := include "turnkeeper.seconds" .scrapeTimeout }}
+{{- if and $interval $timeout (gt (int $timeout) (int $interval)) }}
+serviceMonitor.scrapeTimeout is {{ .scrapeTimeout }}, longer than serviceMonitor.interval, {{ .interval }}; write a shorter one
+{{- end }}
+{{- end }}
+{{- if and .Values.telemetry.canary (not (include "turnkeeper.seconds" .Values.telemetry.canary)) }}
+telemetry.canary must be a duration such as 1m, or 0
+{{- end }}
 {{- range list "interval" "scrapeTimeout" }}
 {{- if not (regexMatch "^([0-9]+(ms|s|m|h))+$" (get $.Values.serviceMonitor .)) }}
 serviceMonitor.{{ . }} must be a duration such as 30s

@@ -23,7 +23,7 @@ secrets.values has the name {{ $name | quote }}; use letters, digits, hyphens, d
 {{- if and .Values.secrets.values (has "values" .Values.secrets.files) }}
 secrets.files has a Secret called values, whose place is taken by secrets.values; give it another name
 {{- end }}
-{{- range $section, $values := dict "admin.oidc" .Values.admin.oidc "config" .Values.config }}
+{{- range $section, $values := dict "admin.oidc" .Values.admin.oidc }}
 {{- include "turnkeeper.problems.openSecrets" (list $section $values) }}
 {{- end }}
 {{- range $name, $value := .Values.telemetry.otlp_headers }}

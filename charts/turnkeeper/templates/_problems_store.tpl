@@ -45,7 +45,7 @@ store.namespace must be 1 to 64 letters, digits, hyphens or underscores, such as
 {{- end }}
 {{- end }}
 {{- with .Values.persistence }}
-{{- if not (regexMatch `^[0-9]+(\.[0-9]+)?([EPTGMK]i?|m)?$` (toString .size)) }}
+{{- if not (regexMatch `^[0-9]*[1-9][0-9]*(\.[0-9]+)?([EPTGMK]i?|m)?$` (toString .size)) }}
 persistence.size must be a quantity such as 8Gi
 {{- end }}
 {{- end }}

@@ -3,7 +3,7 @@ What the schema cannot say: every problem of the values at once, each with what 
 */}}
 {{- define "turnkeeper.validate" -}}
 {{- $problems := list -}}
-{{- range list "names" "image" "store" "secrets" "bots" "network" "pods" "scaling" "monitoring" -}}
+{{- range list "names" "image" "store" "secrets" "bots" "keys" "network" "pods" "verbatim" "scaling" "monitoring" -}}
   {{- $found := include (printf "turnkeeper.problems.%s" .) $ | trim -}}
   {{- range splitList "\n" $found -}}
     {{- with trim . }}{{ $problems = append $problems . }}{{ end -}}
