@@ -22,11 +22,15 @@ TRANSIENT_DELAY = 2.0
 STREAM_OVER = frozenset({"message_not_in_streaming_state"})
 """Slack ended the stream by itself (about five minutes after its start); the message can be updated."""
 
+GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+"""The message cannot be changed (any more): what it had to show is posted anew."""
+
 STREAM_OUTGROWN = frozenset({"msg_too_long", "invalid_chunks", "streaming_mode_mismatch"})
 """The stream takes no more of this text; an update of the whole message may."""
 
 BLOCKS_REFUSED = frozenset(
     {
+        "msg_too_long",
         "invalid_blocks",
         "invalid_blocks_format",
         "msg_blocks_too_long",

@@ -14,14 +14,33 @@ from typing import Literal
 from channels.leased import Budget
 from channels.port import ChannelPolicy
 from channels.slack import errors
+from channels.slack.blocks import content
 from channels.slack.courtesies import SlackCourtesies
 from channels.slack.find import find_part, look_through
 from channels.slack.limits import Limits, Slot
-from channels.slack.post import Message, PostedPart, Ref, leave_processing, metadata, stop_stream
+from channels.slack.post import (
+    Anew,
+    Message,
+    PostedPart,
+    Ref,
+    leave_processing,
+    metadata,
+    stop_stream,
+    update,
+)
 from channels.slack.render import cut, render, rendering, shown
 from channels.slack.stream import StreamedPart
 from channels.slack.web_api import Call, Done, Posted, WebApi
-from conversation.outbound import SEND_TIMEOUT, DeliveryStoppedError, LivePart, PartRequest, ShownPart
+from conversation.controls import Controls
+from conversation.outbound import (
+    SEND_TIMEOUT,
+    DeliveryDelayedError,
+    DeliveryStoppedError,
+    DeliveryUnknownError,
+    LivePart,
+    PartRequest,
+    ShownPart,
+)
 
 UNSTREAMABLE_FOR = 600.0
 """Seconds for which a kind of chat that refused a stream is not asked again."""
@@ -93,7 +112,7 @@ class SlackOutbound:
                 await leave_processing(self._api, self._limits, message)
                 raise
             await part.save(Ref(ts=known.ts, stream=False).model_dump_json())
-        return PostedPart(self._api, self._limits, message, None)
+        return PostedPart(self._api, self._limits, message, None, self._anew(part))
 
     async def find(self, part: PartRequest) -> str | None:
         found = await find_part(self._api, self._limits, part, streamed=self._streams_in(part))
@@ -169,22 +188,45 @@ class SlackOutbound:
         posted = await self._api.write(call, arguments, Posted)
         await part.save(Ref(ts=posted.ts, stream=True).model_dump_json())
         message = _message(part, posted.ts)
-        return StreamedPart(self._api, self._limits, message, slot, part.save, growing, sent)
+        anew = self._anew(part)
+        return StreamedPart(self._api, self._limits, message, slot, part.save, growing, sent, anew)
 
     async def _open_post(self, part: PartRequest, text: str) -> LivePart:
         rendered = shown(text) if self._grows else render(text)
-        arguments: dict[str, object] = {
-            "channel": part.to.chat,
-            "markdown_text": rendered,
-            "metadata": metadata(part.id),
-        }
+        message = await self._post(part, content(rendered, None))
+        return PostedPart(self._api, self._limits, message, rendered, self._anew(part))
+
+    async def _post(self, part: PartRequest, shows: dict[str, object]) -> Message:
+        arguments: dict[str, object] = {"channel": part.to.chat, **shows, "metadata": metadata(part.id)}
         if part.to.thread:
             arguments["thread_ts"] = part.to.thread
         limit = await self._limits.take_post(part.to.chat)
         call = Call("chat.postMessage", limit, sending=True)
         posted = await self._api.write(call, arguments, Posted)
         await part.save(Ref(ts=posted.ts, stream=False).model_dump_json())
-        return PostedPart(self._api, self._limits, _message(part, posted.ts), rendered)
+        return _message(part, posted.ts)
+
+    def _anew(self, part: PartRequest) -> Anew:
+        async def show(gone: Message, rendered: str, controls: Controls | None) -> Message:
+            """Somebody deleted the message, or Slack lets nobody change it any more. Another one may have been posted
+            already, by a call whose answer was lost.
+            """
+            shows = content(rendered, controls)
+            found = await find_part(self._api, self._limits, part, streamed=False)
+            if found is not None and found.ts != gone.ts:
+                await part.save(found.model_dump_json())
+                message = _message(part, found.ts)
+                await self._limits.update.take(urgent=True)
+                await update(self._api, self._limits, message, shows)
+                return message
+            with contextlib.suppress(errors.SlackRefusedError):
+                await self._remove(part, Ref(ts=gone.ts, stream=False))
+            try:
+                return await self._post(part, shows)
+            except DeliveryUnknownError as unknown:
+                raise DeliveryDelayedError(str(unknown), errors.TRANSIENT_DELAY) from None
+
+        return show
 
 
 def _message(part: PartRequest, ts: str) -> Message:

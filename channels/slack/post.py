@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,8 +60,9 @@ async def stop_stream(
 ) -> bool:
     """Append ``rest`` and ``controls``, label the message with its part's id and end the stream.
 
-    False if the stream was over already: then nothing was changed. Raises DeliveryUnknownError where ``rest``
-    may have been appended, else DeliveryDelayedError, DeliveryStoppedError or DeliveryRefusedError.
+    False if the stream was over already, or its message is gone: then nothing was changed. Raises
+    DeliveryUnknownError where ``rest`` may have been appended, else DeliveryDelayedError, DeliveryStoppedError or
+    DeliveryRefusedError.
     """
     await (slot.take_stop() if slot is not None else limits.stop_stream.take(urgent=True))
     arguments: dict[str, object] = {
@@ -75,7 +77,7 @@ async def stop_stream(
     try:
         await api.write(Call("chat.stopStream", limits.stop_stream, sending=bool(rest)), arguments, Done)
     except errors.SlackRefusedError as refused:
-        if refused.code in errors.STREAM_OVER:
+        if refused.code in errors.STREAM_OVER | errors.GONE:
             return False
         raise
     return True
@@ -94,13 +96,32 @@ async def leave_processing(api: WebApi, limits: Limits, message: Message) -> Non
         )
 
 
+async def update(api: WebApi, limits: Limits, message: Message, shows: dict[str, object]) -> None:
+    """``shows`` as ``blocks.content`` makes it. The permit is taken already."""
+    arguments = {
+        "channel": message.chat,
+        "ts": message.ts,
+        **shows,
+        "metadata": metadata(message.part),
+    }
+    await api.write(Call("chat.update", limits.update), arguments, Done)
+
+
+Anew = Callable[[Message, str, Controls | None], Awaitable[Message]]
+"""Shows the rendered text and the controls in another message than the one that is gone, which it returns."""
+
+
 class PostedPart:
     """``conversation.outbound.LivePart`` of a message that is no (longer a) stream.
 
     ``shown`` is the rendered text that Slack has, None where that is not known.
     """
 
-    def __init__(self, api: WebApi, limits: Limits, message: Message, shown: str | None) -> None:
+    def __init__(
+        self, api: WebApi, limits: Limits, message: Message, shown: str | None, anew: Anew | None = None
+    ) -> None:
+        """``anew``: what is done where the message is gone; without it that is refused."""
+        self._anew = anew
         self._api = api
         self._limits = limits
         self._message = message
@@ -136,13 +157,22 @@ class PostedPart:
         try:
             await self._replace(rendered, controls)
         except errors.SlackRefusedError as refused:
-            if refused.code != "streaming_state_conflict":
-                raise
+            await self._despite(refused, rendered, controls)
+        self._shown = rendered
+        self._shown_at = asyncio.get_running_loop().time()
+
+    async def _despite(
+        self, refused: errors.SlackRefusedError, rendered: str, controls: Controls | None
+    ) -> None:
+        """Slack does not change the message as it is."""
+        if refused.code == "streaming_state_conflict":
             await stop_stream(self._api, self._limits, self._message)
             await self._limits.update.take(urgent=True)
             await self._replace(rendered, controls)
-        self._shown = rendered
-        self._shown_at = asyncio.get_running_loop().time()
+        elif refused.code in errors.GONE and self._anew is not None:
+            self._message = await self._anew(self._message, rendered, controls)
+        else:
+            raise refused
 
     async def _replace(self, rendered: str, controls: Controls | None) -> None:
         """Rather without buttons than not at all."""
@@ -155,13 +185,4 @@ class PostedPart:
             await self._replace_all(rendered, None)
 
     async def _replace_all(self, rendered: str, controls: Controls | None) -> None:
-        await self._api.write(
-            Call("chat.update", self._limits.update),
-            {
-                "channel": self._message.chat,
-                "ts": self._message.ts,
-                **content(rendered, controls),
-                "metadata": metadata(self._message.part),
-            },
-            Done,
-        )
+        await update(self._api, self._limits, self._message, content(rendered, controls))

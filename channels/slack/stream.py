@@ -16,7 +16,7 @@ import contextlib
 from channels.markdown import Rendering
 from channels.slack import errors
 from channels.slack.limits import Limits, Slot
-from channels.slack.post import Message, PostedPart, Ref, leave_processing, stop_stream
+from channels.slack.post import Anew, Message, PostedPart, Ref, leave_processing, stop_stream
 from channels.slack.render import PLACEHOLDER
 from channels.slack.web_api import Call, Done, WebApi
 from conversation.controls import Controls
@@ -47,7 +47,9 @@ class StreamedPart:
         save: Save,
         rendering: Rendering,
         sent: str,
+        anew: Anew | None = None,
     ) -> None:
+        self._anew = anew
         self._api = api
         self._limits = limits
         self._message = message
@@ -122,7 +124,7 @@ class StreamedPart:
             self._sent = sent
             raise
         except errors.SlackRefusedError as refused:
-            self._over = refused.code in errors.STREAM_OVER
+            self._over = refused.code in errors.STREAM_OVER | errors.GONE
             if self._over or refused.code in errors.STREAM_OUTGROWN:
                 return False
             self._slot.close()
@@ -168,4 +170,4 @@ class StreamedPart:
     async def _posted(self) -> PostedPart:
         self._slot.close()
         await self._save(Ref(ts=self._message.ts, stream=False).model_dump_json())
-        return PostedPart(self._api, self._limits, self._message, None)
+        return PostedPart(self._api, self._limits, self._message, None, self._anew)

@@ -521,12 +521,20 @@ async def test_a_surplus_part_is_taken_away_even_twice(desk: Desk, chat: str) ->
     assert desk.slack.open_streams() == []
 
 
-async def test_a_message_deleted_by_somebody_cannot_be_written(plain_desk: Desk) -> None:
-    part = await plain_desk.ask("p0")
-    live = await plain_desk.bot.open(part, "Be")
-    await plain_desk.bot.remove(part, plain_desk.refs["p0"])
-    with pytest.raises(DeliveryRefusedError, match="message_not_found"):
-        await live.close("Because")
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_a_message_deleted_by_somebody_is_shown_anew(
+    desk: Desk, plain_desk: Desk, *, streamed: bool
+) -> None:
+    """Docs: the error mapping, edits."""
+    here = desk if streamed else plain_desk
+    part = await here.ask("p0")
+    live = await here.bot.open(part, "Be")
+    first = here.refs["p0"]
+    await here.bot.remove(part, first)
+    await live.close("Because")
+    assert [one.text for one in here.answers(part)] == ["Because"]
+    assert here.refs["p0"] != first, "the next attempt has to know the new one"
+    assert await here.bot.find(part) == here.refs["p0"]
 
 
 async def test_a_cancelled_append_is_mended(desk: Desk) -> None:
