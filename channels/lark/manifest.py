@@ -19,6 +19,18 @@ SCOPES = (
         optional=True,
     ),
     Need(
+        "im:message:readonly",
+        "files, images and forwarded messages that people send, and what was said in a thread before",
+        "读取用户发送的文件、图片、合并转发消息，以及话题中之前的消息",
+        optional=True,
+    ),
+    Need(
+        "contact:user.base:readonly",
+        "names of the people who write in groups",
+        "读取群聊中发言人的姓名",
+        optional=True,
+    ),
+    Need(
         "im:message.group_msg",
         "every message of a group, for respond_to: all",
         "接收群聊中的所有消息（respond_to: all）",

@@ -24,8 +24,8 @@ from typing_extensions import override
 from gateway.demo import people
 from gateway.demo.faults import Fault
 from gateway.demo.lark_calls import Body
-from gateway.demo.lark_cardkit import LarkApi
 from gateway.demo.lark_events import Tenant, message_event, recall_event
+from gateway.demo.lark_files import Archive, LarkFiles, Resource
 from gateway.demo.lark_messages import OVER_LIMIT, Chat, ChatType, TooManyError
 from gateway.demo.lark_routes import Route, find_route
 from gateway.demo.lark_rules import (
@@ -41,7 +41,7 @@ from gateway.demo.standin import LATENCY, Clock, Shown
 RETRY_DELAYS = (15.0, 300.0, 3600.0, 21600.0)
 
 
-class LarkStandin(LarkApi):
+class LarkStandin(LarkFiles):
     """``duplicate_sends`` counts sends that were repeated under the same uuid and did nothing."""
 
     def __init__(
@@ -69,6 +69,7 @@ class LarkStandin(LarkApi):
         self.long_connections = LongConnections(
             lambda *given: given == (app_id, app_secret), self.complain, self._chance
         )
+        self.archive = Archive()
         self._postman = Postman(
             retry_delays=retry_delays,
             redeliver=redeliver,
@@ -153,6 +154,40 @@ class LarkStandin(LarkApi):
         await self._postman.deliver(self._letter(webhook_url, "im.message.receive_v1", event), said)
         return said
 
+    async def send(
+        self, webhook_url: str, *, chat: str, user: str, file: Resource, chat_type: ChatType = "p2p"
+    ) -> Said:
+        """Let a person send a file or an image; returns when the first delivery has been answered."""
+        self.add_chat(chat, chat_type)
+        shown = self._add(chat, "person", user, file.kind).shown
+        self.show(shown, file.name)
+        event = self.file_event(shown.ts, file, chat_type=chat_type)
+        return await self._tell(webhook_url, shown, event)
+
+    async def say_with_pictures(
+        self,
+        webhook_url: str,
+        *,
+        chat: str,
+        user: str,
+        text: str,
+        pictures: list[bytes],
+        chat_type: ChatType = "p2p",
+    ) -> Said:
+        """Let a person write a post with pictures in it, in a group to the bot."""
+        self.add_chat(chat, chat_type)
+        shown = self._add(chat, "person", user, "post").shown
+        self.show(shown, text)
+        event = self.pictured_event(
+            shown.ts, text, pictures, chat_type=chat_type, mention=chat_type == "group"
+        )
+        return await self._tell(webhook_url, shown, event)
+
+    async def _tell(self, webhook_url: str, shown: Shown, event: Json) -> Said:
+        said = Said(shown.ts, shown.chat, shown.thread, shown.user, shown.text, shown.at)
+        await self._postman.deliver(self._letter(webhook_url, "im.message.receive_v1", event), said)
+        return said
+
     @property
     def tenant(self) -> str:
         return self._tenant.key
@@ -221,10 +256,27 @@ class LarkStandin(LarkApi):
     @override
     def routes(self) -> list[web.RouteDef]:
         return [
+            web.get("/open-apis/im/v1/messages/{message}/resources/{key}", self._serve_resource),
             web.route("*", "/open-apis/{path:.*}", self._serve),
             web.post("/callback/ws/endpoint", self.long_connections.endpoint),
             web.get("/long-connection", self.long_connections.serve),
         ]
+
+    async def _serve_resource(self, request: web.Request) -> web.StreamResponse:
+        method = "im.v1.message_resource.get"
+        message, key = request.match_info["message"], request.match_info["key"]
+
+        def effect() -> web.StreamResponse:
+            try:
+                self._check_token(request)
+                too_many = self._quotas[method].ask(self.clock())
+                if too_many is not None:
+                    return self._over_limit(method, too_many)
+                return self.resource(message, key, request.query.get("type", ""))
+            except LarkError as error:
+                return self._refused(method, f"{message}/{key}", error)
+
+        return await self.perform(method, request, effect)
 
     async def _by_long_connection(
         self, url: str, _: dict[str, str], body: bytes

@@ -73,8 +73,10 @@ class TooManyError(Exception):
 
 SCOPES = (
     "cardkit:card:write",
+    "contact:user.base:readonly",
     "im:message.group_at_msg:readonly",
     "im:message.p2p_msg:readonly",
+    "im:message:readonly",
     "im:message:send_as_bot",
 )
 GRANTED = 1
@@ -298,7 +300,7 @@ class LarkMessages(StandIn):
                 "sender_type": "app" if shown.author == "bot" else "user",
                 "tenant_key": self._tenant.key,
             },
-            "body": {"content": orjson.dumps({"text": shown.text}).decode()},
+            "body": {"content": orjson.dumps(_listed(sent)).decode()},
         }
         if shown.reply_to:
             described |= {"root_id": shown.reply_to, "parent_id": shown.reply_to}
@@ -313,3 +315,10 @@ class LarkMessages(StandIn):
 
 def _belongs_to(chat: Chat, open_id: str) -> bool:
     return chat.kind == "p2p" and any(sent.shown.user == open_id for sent in chat.messages.values())
+
+
+def _listed(sent: Sent) -> Json:
+    text = sent.shown.text
+    if sent.msg_type == "post":
+        return {"title": "", "content": [[{"tag": "text", "text": text}]]}
+    return {"text": text}

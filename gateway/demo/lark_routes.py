@@ -25,7 +25,7 @@ from gateway.demo.lark_calls import (
     Settings,
     TokenRequest,
 )
-from gateway.demo.lark_cardkit import LarkApi
+from gateway.demo.lark_files import LarkFiles, ListMessages, UserId
 from gateway.demo.lark_messages import Path
 from gateway.demo.lark_rules import Json
 
@@ -40,7 +40,7 @@ class Route:
     verb: str
     path: re.Pattern[str]
     body: type[Body]
-    perform: Callable[[LarkApi, Body, Path], Json]
+    perform: Callable[[LarkFiles, Body, Path], Json]
     open: bool = False
     top_level: bool = False
 
@@ -49,7 +49,7 @@ def _route(
     method: str,
     address: str,
     body: type[B],
-    perform: Callable[[LarkApi, B, Path], Json],
+    perform: Callable[[LarkFiles, B, Path], Json],
     *,
     public: bool = False,
     top_level: bool = False,
@@ -57,14 +57,14 @@ def _route(
     verb, _, path = address.partition(" ")
     pattern = re.compile(re.sub(r":(\w+)", r"(?P<\1>[^/]+)", path))
 
-    def parsed(lark: LarkApi, call: Body, found: Path) -> Json:
+    def parsed(lark: LarkFiles, call: Body, found: Path) -> Json:
         assert isinstance(call, body)
         return perform(lark, call, found)
 
     return Route(method, verb, pattern, body, parsed, public, top_level)
 
 
-_L = LarkApi
+_L = LarkFiles
 _CARD = "cardkit/v1/cards/:card_id"
 _MESSAGE = "im/v1/messages/:message_id"
 ROUTES = (
@@ -83,6 +83,8 @@ ROUTES = (
     _route("im.v1.message.update", f"PUT {_MESSAGE}", Edit, _L.edit),
     _route("im.v1.message.patch", f"PATCH {_MESSAGE}", PatchCard, _L.patch),
     _route("im.v1.message.delete", f"DELETE {_MESSAGE}", Body, _L.delete),
+    _route("im.v1.message.list", "GET im/v1/messages", ListMessages, _L.list_messages),
+    _route("contact.v3.user.get", "GET contact/v3/users/:user_id", UserId, _L.user),
     _route("im.v1.message.get", f"GET {_MESSAGE}", Body, _L.read),
     _route("im.v1.message_reaction.create", f"POST {_MESSAGE}/reactions", React, _L.react),
     _route("im.v1.message_reaction.list", f"GET {_MESSAGE}/reactions", ListReactions, _L.reactions),

@@ -75,7 +75,7 @@ class Message(BaseModel):
                 return given
 
 
-def _understood(text: str, others: Mapping[str, object]) -> dict[str, object]:
+def _understood(text: str, others: Mapping[object, object]) -> dict[object, object]:
     return dict(others) | {"role": "user", "content": _AROUND.sub("", text), "written": text}
 
 
