@@ -276,7 +276,9 @@ def _administration(
         rotation=Rotation(store.records, settings.keyring, audit),
         audit=audit,
         backup=Backup(copy_of(store), settings.store.path.parent, audit),
-        privacy=PersonalData(store.privacy, lambda: list(hosting.routes), audit),
+        privacy=PersonalData(
+            store.privacy, Retries(store.records, clock), lambda: list(hosting.routes), audit
+        ),
         events=Events(store.events),
         dead_letters=DeadLetters(store.turns, admit, hosting.limits, audit),
         conversations=ConversationDesk(

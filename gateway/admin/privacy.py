@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from conversation.messages import person_id
+from conversation.retries import FailedReply, Retries
 from conversation.stores.privacy import Kept, Privacy
 from gateway.admin.access import Permission, Principal
 from gateway.admin.audit import Audit
@@ -59,29 +60,34 @@ class KeptLetter(_Model):
 
 
 class PersonExport(_Model):
-    """``waiting`` counts messages whose answer is still to come; they are not part of it."""
+    """``failed`` are questions whose reply failed, which the person could still have asked again. ``waiting`` counts
+    messages whose answer is still to come; they are not part of it.
+    """
 
     channel: str
     user: str
     turns: tuple[KeptTurn, ...]
     dead_letters: tuple[KeptLetter, ...]
+    failed: tuple[KeptLetter, ...] = ()
     waiting: int
 
 
 class PersonErased(_Model):
-    """How many turns and dead letters were forgotten.
+    """How many turns, dead letters and failed questions were forgotten.
 
     ``waiting`` counts messages whose answer is still to come: erase again when they are answered.
     """
 
     turns: int
     dead_letters: int
+    failed: int = 0
     waiting: int
 
 
 class PersonalData:
-    def __init__(self, privacy: Privacy, bots: HostedBots, audit: Audit) -> None:
+    def __init__(self, privacy: Privacy, retries: Retries, bots: HostedBots, audit: Audit) -> None:
         self._privacy = privacy
+        self._retries = retries
         self._bots = bots
         self._audit = audit
 
@@ -92,12 +98,14 @@ class PersonalData:
             (one, await self._privacy.kept(person_id(channel, one, user), one))
             for one in self._meant(channel, bot)
         ]
+        failed = await self._retries.of_persons(self._persons(channel, user, bot), forget=False)
         await self._audit.record(who, "person.exported", f"channel/{channel}")
         return PersonExport(
             channel=channel,
             user=user,
             turns=tuple(turn for one, kept in found for turn in _turns(one, kept)),
             dead_letters=tuple(letter for one, kept in found for letter in _letters(one, kept)),
+            failed=tuple(map(_failed, failed)),
             waiting=sum(kept.waiting for _, kept in found),
         )
 
@@ -107,14 +115,20 @@ class PersonalData:
         gone = [
             await self._privacy.erase(person_id(channel, one, user), one) for one in self._meant(channel, bot)
         ]
+        failed = await self._retries.of_persons(self._persons(channel, user, bot), forget=True)
         erased = PersonErased(
             turns=sum(one.said for one in gone),
             dead_letters=sum(one.letters for one in gone),
+            failed=len(failed),
             waiting=sum(one.waiting for one in gone),
         )
         detail = f"{erased.turns} turns, {erased.dead_letters} dead letters"
         await self._audit.record(who, "person.erased", f"channel/{channel}", detail)
         return erased
+
+    def _persons(self, channel: str, user: str, bot: str | None) -> dict[str, str]:
+        """Whom the person is to each bot, with the bot's id."""
+        return {person_id(channel, one, user): one for one in self._meant(channel, bot)}
 
     def _meant(self, channel: str, bot: str | None) -> tuple[str, ...]:
         if bot is not None:
@@ -143,3 +157,13 @@ def _letters(bot: str, kept: Kept) -> Iterable[KeptLetter]:
             at=datetime.fromtimestamp(letter.at, UTC),
             texts=tuple(message.text for message in letter.messages),
         )
+
+
+def _failed(one: FailedReply) -> KeptLetter:
+    return KeptLetter(
+        bot=one.question.key.bot,
+        conversation=str(one.question.key),
+        turn=one.turn,
+        at=datetime.fromtimestamp(one.at, UTC),
+        texts=(one.question.text,),
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from conversation.busy import Limits
-from tests.conversation.made_up import answered, message
+from conversation.retries import Retries
+from conversation.turn import Delivery, Final, Outcome, Part, Reason, Turn
+from tests.conversation.made_up import ManualClock, answered, message
 from tests.gateway.api.house import House
 from tests.gateway.letters import TEXT, die
 
@@ -21,6 +23,11 @@ async def spoken(house: House) -> None:
         )
         (claim,) = await turns.claim(session, 1)
         await turns.complete(claim, answered(f"to {text}"), keep_turns=9)
+    for user in ("U1", "U2"):
+        asked = message(f"why, {user}", chat="C7", user=user)
+        failed = Final(("sorry",), "", Outcome("failed", Reason.MODEL_ERROR))
+        turn = Turn(asked.turn_id, (asked,), 1.0, delivery=Delivery((Part(0, "ref"),), failed))
+        await Retries(house.store.records, ManualClock()).keep(turn, turn.delivery, failed)
     await turns.admit(message("later", chat="C8"), session=session, may_claim=False, limits=Limits(9))
 
 
@@ -32,6 +39,7 @@ async def test_a_person_is_told_all_that_is_kept_and_nothing_of_others(house: Ho
         ("mine", "to mine")
     ]
     assert TEXT in str(told["dead_letters"])
+    assert "why" in str(told["failed"])
     assert told["waiting"] == 1
     assert "theirs" not in str(told)
     assert (await house.ask("POST", "/privacy/export", {**PERSON, "channel": "lark"})).object["turns"] == []
@@ -42,11 +50,12 @@ async def test_what_is_erased_is_gone_even_for_who_asks_again_with_the_same_key(
     key = {"Idempotency-Key": "export"}
     await house.ask("POST", "/privacy/export", PERSON, headers=key)
     gone = (await house.ask("POST", "/privacy/erase", PERSON)).object
-    assert gone == {"turns": 1, "dead_letters": 1, "waiting": 1}
+    assert gone == {"turns": 1, "dead_letters": 1, "failed": 1, "waiting": 1}
     again = (await house.ask("POST", "/privacy/export", PERSON, headers=key)).object
-    assert (again["turns"], again["dead_letters"]) == ([], [])
+    assert (again["turns"], again["dead_letters"], again["failed"]) == ([], [], [])
     other = (await house.ask("POST", "/privacy/export", {**PERSON, "user": "U2"})).object
     assert "theirs" in str(other["turns"])
+    assert "why, U2" in str(other["failed"])
 
 
 async def test_the_audit_says_that_it_was_asked_for_and_not_of_whom(house: House) -> None:
