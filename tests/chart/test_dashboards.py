@@ -1,4 +1,4 @@
-"""The dashboards, as Grafana and Prometheus see them. That what they ask for is told: ``tests/walk/test_metrics.py``."""
+"""The dashboards, as Grafana and Prometheus see them. What they ask for is told: ``tests/walk/test_metrics.py``."""
 
 from __future__ import annotations
 
