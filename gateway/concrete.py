@@ -329,16 +329,26 @@ def _limits(bot: AnyBot, limits: Limits) -> BotLimits:
 
 
 def make_manifest(
-    channel: Literal["slack", "lark"], id: str, region: Literal["feishu", "lark"], webhook_url: str
+    channel: Literal["slack", "lark"],
+    id: str,
+    region: Literal["feishu", "lark"],
+    webhook_url: str,
+    *,
+    several: bool | None,
+    socket: bool,
 ) -> Manifest:
     """For ``Bots``, and for a terminal."""
     if channel == "slack":
-        written = slack_manifest.manifest(id, webhook_url)
+        public_url = webhook_url.partition("/webhooks/")[0]
+        back = redirect_url(public_url, id) if public_url and several is not False else ""
+        written = slack_manifest.manifest(id, webhook_url, redirect_url=back, socket=socket)
         return Manifest(
             channel=channel,
             webhook_url=webhook_url,
             manifest=written,
             create_url=slack_manifest.create_url(written),
+            redirect_url=back or None,
+            install_url=f"{public_url}/slack/{id}/install" if several and public_url else None,
             scopes=tuple(map(NeedView.of, slack_manifest.SCOPES)),
             events=tuple(map(NeedView.of, slack_manifest.EVENTS)),
             console_url="https://api.slack.com/apps",

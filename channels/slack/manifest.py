@@ -59,15 +59,21 @@ _COMMANDS: tuple[tuple[CommandName, str, str], ...] = (
 _CREATE = "https://api.slack.com/apps?new_app=1&manifest_yaml="
 
 
-def manifest(name: str, webhook_url: str) -> str:
-    """YAML, to be pasted where an app is created from a manifest. ``name`` is what people see."""
+def manifest(name: str, webhook_url: str, *, redirect_url: str = "", socket: bool = False) -> str:
+    """YAML, to be pasted where an app is created from a manifest. ``name`` is what people see. ``redirect_url``:
+    where people come back to who install the app. With ``socket`` nothing is sent to a URL.
+    """
     app, shown, url = (
         json.dumps(text, ensure_ascii=False) for text in (name[:_LONGEST_NAME], name, webhook_url)
     )
     scopes = "".join(f"      - {scope.name}\n" for scope in sorted(SCOPES, key=lambda scope: scope.name))
     events = "".join(f"      - {event.name}\n" for event in EVENTS)
+    at_url = "" if socket else f"url: {url}, "
+    redirect = f"  redirect_urls: [{json.dumps(redirect_url)}]\n" if redirect_url else ""
+    request = "" if socket else f"    request_url: {url}\n"
+    interactive = "{is_enabled: true}" if socket else f"{{is_enabled: true, request_url: {url}}}"
     commands = "".join(
-        f"    - {{command: {json.dumps(slash_command(webhook_url, name))}, url: {url}, description: {about},"
+        f"    - {{command: {json.dumps(slash_command(webhook_url, name))}, {at_url}description: {about},"
         f"{hint} should_escape: false}}\n"
         for name, about, hint in _COMMANDS
     )
@@ -82,15 +88,14 @@ features:
   bot_user: {{display_name: {shown}, always_online: true}}
   slash_commands:
 {commands}oauth_config:
-  scopes:
+{redirect}  scopes:
     bot:
 {scopes}settings:
   event_subscriptions:
-    request_url: {url}
-    bot_events:
-{events}  interactivity: {{is_enabled: true, request_url: {url}}}
+{request}    bot_events:
+{events}  interactivity: {interactive}
   org_deploy_enabled: false
-  socket_mode_enabled: false
+  socket_mode_enabled: {json.dumps(socket)}
   token_rotation_enabled: false
 """
 

@@ -102,7 +102,15 @@ class Bots:
     async def manifest(self, who: Principal, id: str) -> Manifest:
         """What to set at the platform; of a draft too. Raises UnknownError."""
         bot = await self.get(who, id)
-        return self._make_manifest(bot.channel, id, bot.settings.region or "feishu", bot.webhook_url)
+        given = {name for name, one in bot.credentials.items() if one.set}
+        return self._make_manifest(
+            bot.channel,
+            id,
+            bot.settings.region or "feishu",
+            bot.webhook_url,
+            several="client_id" in given if given else None,
+            socket=bot.settings.transport == "socket",
+        )
 
     def webhook_url(self, channel: str, id: str) -> str:
         return f"{self._public_url}/webhooks/{channel}/{id}"

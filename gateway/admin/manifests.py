@@ -25,7 +25,9 @@ class NeedView(BaseModel):
 
 
 class Manifest(BaseModel):
-    """``manifest`` (YAML) and ``create_url``, which opens a page with it filled in, are Slack's alone.
+    """``manifest`` (YAML) and ``create_url``, which opens a page with it filled in, are Slack's alone; so are
+    ``redirect_url``, one of the app's redirect URLs, and ``install_url``, for people who install an app that is for
+    several workspaces.
 
     ``console_url`` is where the app is administered.
     """
@@ -36,14 +38,25 @@ class Manifest(BaseModel):
     webhook_url: str
     manifest: str | None
     create_url: str | None
+    redirect_url: str | None = None
+    install_url: str | None = None
     scopes: tuple[NeedView, ...]
     events: tuple[NeedView, ...]
     console_url: str
 
 
 class MakeManifest(Protocol):
-    """The wiring's, which knows the channels. ``region`` is Lark's."""
+    """The wiring's, which knows the channels. ``region`` is Lark's; ``several`` (workspaces install it; None: that is
+    not known yet) and ``socket`` are Slack's.
+    """
 
     def __call__(
-        self, channel: Literal["slack", "lark"], id: str, region: Literal["feishu", "lark"], webhook_url: str
+        self,
+        channel: Literal["slack", "lark"],
+        id: str,
+        region: Literal["feishu", "lark"],
+        webhook_url: str,
+        *,
+        several: bool | None,
+        socket: bool,
     ) -> Manifest: ...

@@ -28,7 +28,15 @@ def _of_the_file(settings: Settings, bot: str) -> Manifest | None:
         if one.id == bot:
             base = (settings.server.public_url or "").rstrip("/")
             region = one.region if one.channel == "lark" else "feishu"
-            return make_manifest(one.channel, bot, region, f"{base}/webhooks/{one.channel}/{bot}")
+            credentials = one.credentials if one.channel == "slack" else None
+            return make_manifest(
+                one.channel,
+                bot,
+                region,
+                f"{base}/webhooks/{one.channel}/{bot}",
+                several=None if credentials is None else credentials.client_id is not None,
+                socket=one.transport == "socket",
+            )
     return None
 
 
@@ -50,6 +58,10 @@ async def _of_the_gateway(settings: Settings, bot: str, url: str | None) -> Mani
 
 def _print(console: Console, manifest: Manifest, *, known: bool) -> None:
     print_facts(console, {"webhook URL": manifest.webhook_url, "app console": manifest.console_url})
+    if manifest.redirect_url is not None:
+        print_facts(console, {"redirect URL": manifest.redirect_url})
+    if manifest.install_url is not None:
+        print_line(console, f"\nPeople install it in their workspaces at:\n{manifest.install_url}")
     if not known:
         print_line(console, "\nSet server.public_url: platforms need the whole address.")
     if manifest.manifest is not None:

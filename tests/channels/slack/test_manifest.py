@@ -32,6 +32,21 @@ def test_any_name_makes_one_app_with_all_it_needs_and_nothing_else(name: str) ->
     assert made["settings"]["interactivity"] == {"is_enabled": True, "request_url": URL}
 
 
+def test_where_people_come_back_to_is_among_the_apps_redirect_urls() -> None:
+    back = "https://bots.example.com/slack/helpdesk/oauth_redirect"
+    assert yaml.safe_load(manifest("helpdesk", URL, redirect_url=back))["oauth_config"]["redirect_urls"] == [
+        back
+    ]
+    assert "redirect_urls" not in yaml.safe_load(manifest("helpdesk", URL))["oauth_config"]
+
+
+def test_with_socket_mode_there_is_no_url() -> None:
+    made = manifest("helpdesk", "/webhooks/slack/helpdesk", socket=True)
+    assert yaml.safe_load(made)["settings"]["socket_mode_enabled"] is True
+    assert "url" not in made.replace("redirect_urls", "")
+    assert yaml.safe_load(made)["features"]["slash_commands"][0]["command"] == "/helpdesk-new"
+
+
 @pytest.mark.parametrize("bot", ["a" * 63, "a-b" * 21, "x", f"{'a' * 24}-b"])
 def test_a_slash_command_is_short_enough_and_read_again_as_what_it_is(bot: str) -> None:
     for name in ("new", "stop", "agent", "help"):
