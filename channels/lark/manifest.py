@@ -14,20 +14,44 @@ SCOPES = (
     Need("im:message:send_as_bot", "sending, correcting and removing answers", "发送、修改和撤回回答"),
     Need(
         "cardkit:card:write",
-        "showing the answer as a card that grows",
-        "以逐渐更新的卡片显示回答",
+        "showing the answer as a card that grows, with buttons",
+        "以逐渐更新并带按钮的卡片显示回答",
         optional=True,
     ),
     Need(
         "im:message:readonly",
-        "files, images and forwarded messages that people send, and what was said in a thread before",
-        "读取用户发送的文件、图片、合并转发消息，以及话题中之前的消息",
+        "files and pictures that people send, what they forward, what was said in a thread before the bot was there",
+        "读取用户发送的文件和图片、合并转发的消息，以及机器人加入话题前的内容",
+        optional=True,
+    ),
+    Need(
+        "im:message.reactions:write_only",
+        "the reaction Typing at a message while it is answered",
+        "回答期间在消息上显示“正在输入”表情",
+        optional=True,
+    ),
+    Need(
+        "im:message.reactions:read",
+        "taking that away after a crash, or when several gateways serve the bot",
+        "在进程异常退出或多实例运行后移除该表情",
         optional=True,
     ),
     Need(
         "contact:user.base:readonly",
         "names of the people who write in groups",
         "读取群聊中发言人的姓名",
+        optional=True,
+    ),
+    Need(
+        "im:chat.access_event.bot_p2p_chat:read",
+        "greeting who opens the bot's chat",
+        "欢迎打开机器人会话的人",
+        optional=True,
+    ),
+    Need(
+        "im:chat.members:bot_access",
+        "greeting a group that the bot is added to",
+        "机器人进群时打招呼",
         optional=True,
     ),
     Need(
@@ -53,7 +77,29 @@ EVENTS = (
         "撤回提问即停止回答",
         optional=True,
     ),
+    Need(
+        "card.action.trigger",
+        "the buttons of a card; a callback, not an event: it has a page of its own",
+        "卡片按钮（在“回调配置”中添加）",
+        optional=True,
+    ),
+    Need(
+        "im.chat.access_event.bot_p2p_chat_entered_v1",
+        "greeting who opens the bot's chat",
+        "欢迎打开机器人会话的人",
+        optional=True,
+    ),
+    Need(
+        "im.chat.member.bot.added_v1",
+        "greeting a group that the bot is added to",
+        "机器人进群时打招呼",
+        optional=True,
+    ),
+    Need("application.bot.menu_v6", "the bot's menu", "机器人自定义菜单", optional=True),
 )
+
+MENU_KEYS = ("/new", "/stop", "/agent", "/help")
+"""Keys of the bot's menu that are understood; an agent's name may follow, as in ``/agent:research``."""
 
 CONSOLES = {"feishu": "https://open.feishu.cn/app", "lark": "https://open.larksuite.com/app"}
 """The developer console of each region."""

@@ -186,7 +186,7 @@ def test_the_slack_manifest_subscribes_to_what_its_scopes_allow() -> None:
 
 
 def test_the_lark_scopes_and_events_that_are_asked_for_are_the_documented_ones() -> None:
-    page = ROOT / "docs" / "register-lark.md"
+    page = ROOT / "docs" / "lark.md"
     text = page.read_text(encoding="utf-8")
     asked = {need.name for need in lark_manifest.SCOPES}
     assert set(rows_by(page, "scope")) == asked - {"im:message.group_msg"}
