@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from conversation.directory import Directory
 from conversation.stores.conversations import Conversations, Queue
 from conversation.stores.port import StoreUnavailableError
+from gateway import __version__
 from gateway.metrics.canary import CanaryMetrics
 from gateway.metrics.loop import LoopMetrics
 from gateway.metrics.models import ModelMetrics
@@ -75,6 +76,11 @@ class _Now(Collector):
         self._queues = queues
 
     def collect(self) -> Iterator[Metric]:
+        build = GaugeMetricFamily(
+            "turnkeeper_build_info", "1, with the version that runs.", labels=["version"]
+        )
+        build.add_metric([__version__], 1)
+        yield build
         yield GaugeMetricFamily(
             "turnkeeper_replies_in_flight", "Turns that run in this process now.", value=self._running
         )
