@@ -37,7 +37,16 @@ class Agent(Section):
     api_key: OptionalSecret = None
     system_prompt: str = ""
     max_context_tokens: Annotated[Whole, Field(ge=1, le=100_000_000)] = 100_000
+    images: Literal["auto", True, False] = "auto"
     timeouts: Timeouts = Timeouts()
+
+    @field_validator("images", mode="before")
+    @classmethod
+    def _written(cls, images: object) -> object:
+        """A form and ``${NAME}`` bring words."""
+        return (
+            {"true": True, "false": False}.get(images.lower(), images) if isinstance(images, str) else images
+        )
 
     @field_validator("provider")
     @classmethod

@@ -155,6 +155,7 @@ class Maker:
             provider=self._watched(settings),
             system_prompt=settings.system_prompt,
             max_context_tokens=settings.max_context_tokens,
+            images=settings.images,
             max_turns=self._limits.max_turns,
             timeouts=Timeouts(timeouts.first_token, timeouts.idle, timeouts.reply),
         )

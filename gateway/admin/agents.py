@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -29,6 +30,7 @@ class AgentView(BaseModel):
     api_key: SecretView
     system_prompt: str
     max_context_tokens: int
+    images: Literal["auto", True, False]
     timeouts: Timeouts
     provisioned: bool
     version: int
@@ -132,6 +134,7 @@ class Agents:
             api_key=api_key,
             system_prompt=settings.system_prompt,
             max_context_tokens=settings.max_context_tokens,
+            images=settings.images,
             timeouts=settings.timeouts,
             provisioned=version == 0,
             version=version,

@@ -16,6 +16,7 @@ PROVIDER = (
 PROMPT = (Asked("system_prompt", "long"),)
 LIMITS = (
     Asked("max_context_tokens", "number", optional=True),
+    Asked("images", "select", ("auto", "true", "false"), optional=True),
     Asked("timeouts.first_token", optional=True),
     Asked("timeouts.idle", optional=True),
     Asked("timeouts.reply", optional=True),
@@ -23,7 +24,7 @@ LIMITS = (
 )
 CHANGED = (*PROVIDER, *PROMPT, *LIMITS)
 MADE = (Asked("id"), *CHANGED)
-AT_FIRST = {"provider": "openai", "base_url": "https://api.openai.com/v1"}
+AT_FIRST = {"provider": "openai", "base_url": "https://api.openai.com/v1", "images": "auto"}
 
 
 def values_of(agent: AgentView) -> dict[str, str]:
@@ -34,6 +35,7 @@ def values_of(agent: AgentView) -> dict[str, str]:
         "base_url": agent.base_url,
         "system_prompt": agent.system_prompt,
         "max_context_tokens": str(agent.max_context_tokens),
+        "images": str(agent.images).lower(),
         "timeouts.first_token": spelled(agent.timeouts.first_token),
         "timeouts.idle": spelled(agent.timeouts.idle),
         "timeouts.reply": spelled(agent.timeouts.reply),
