@@ -63,11 +63,30 @@ $(VENV)/.chart: scripts/chart-tools tests/chart/helm.lock tests/chart/tools.lock
 	$(PYTHON) scripts/chart-tools $(VENV)
 	touch $@
 
+# What a released gateway consists of, as CycloneDX: the runtime's packages alone, as the image has them.
+SBOM := dist/turnkeeper.cdx.json
+sbom: $(VENV)/.supply
+	rm -rf $(VENV)/released && $(PYTHON) -m venv --without-pip $(VENV)/released
+	$(PYTHON) -m pip --python $(VENV)/released/bin/python install -q --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	mkdir -p dist
+	$(VENV)/supply/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible --output-file $(SBOM) $(VENV)/released/bin/python
+	rm -rf $(VENV)/released
+
+# Known vulnerabilities, where somebody can be asked for them.
+audit: $(VENV)/.supply
+	$(PYTHON) scripts/audit $(VENV)/supply/bin/python
+
+$(VENV)/.supply: scripts/supply.lock $(VENV)/.made
+	$(PYTHON) -m venv --without-pip $(VENV)/supply
+	$(PYTHON) -m pip --python $(VENV)/supply/bin/python install -q --disable-pip-version-check --no-compile --require-hashes -r scripts/supply.lock
+	touch $@
+
 # Hash-pinned, for every platform and Python, without the address of any registry. Needs uv.
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra otel --group build -o requirements.lock pyproject.toml
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra otel --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o tests/chart/tools.lock tests/chart/tools.in
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o scripts/supply.lock scripts/supply.in
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist tests/chart/node_modules
