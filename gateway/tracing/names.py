@@ -23,7 +23,7 @@ CONVERSATION = "gen_ai.conversation.id"
 
 ERROR = "error.type"
 SERVER, SERVER_PORT = "server.address", "server.port"
-METHOD, ROUTE, STATUS = "http.request.method", "http.route", "http.response.status_code"
+STATUS = "http.response.status_code"
 
 CHANNEL, BOT, TURN = "turnkeeper.channel", "turnkeeper.bot", "turnkeeper.turn"
 ADMISSION = "turnkeeper.admission"

@@ -68,8 +68,6 @@ def _webhooks(tracer: Tracer) -> type[Webhooks]:
             attributes: dict[str, AttributeValue] = {
                 names.CHANNEL: channel,
                 names.BOT: hosted.bot.id,
-                names.METHOD: "POST",
-                names.ROUTE: "/webhooks/{channel}/{bot}",
             }
             with _span(tracer, f"webhook {channel}", SpanKind.SERVER, attributes, Context()) as span:
                 response = await super().take(channel, hosted, request)
