@@ -28,6 +28,9 @@ from gateway.demo.standin import Shown
 from tests.proxy import Proxy
 from tests.waiting import until
 
+APP_TOKEN = "xapp-made-up"
+"""Of the Slack app, for a bot with ``transport: socket``."""
+
 Script = Callable[[list[Message]], Reply]
 
 
@@ -160,6 +163,7 @@ async def town(
             SlackStandin(
                 signing_secret=credentials.signing_secret,
                 bot_token=credentials.bot_token,
+                app_token=APP_TOKEN,
                 retry_delays=(0.0, 0.5, 1.0),
             )
         )

@@ -328,6 +328,69 @@ def test_an_unresolvable_secret_names_key_place_and_remedy(
     assert said in problem
 
 
+@pytest.mark.parametrize(
+    ("bot", "where", "said"),
+    [
+        (
+            "channel: slack, transport: socket, credentials: {signing_secret: s, bot_token: xoxb-1}",
+            "bots[0].transport",
+            "socket needs credentials.app_token; make one with connections:write",
+        ),
+        (
+            "channel: slack, transport: socket, credentials: {signing_secret: s, bot_token: b, app_token: xoxb-1}",
+            "bots[0].credentials.app_token",
+            "is no app-level token; copy the one that begins with xapp-",
+        ),
+        (
+            "channel: slack, credentials: {signing_secret: s, client_id: '1.2'}",
+            "bots[0].credentials.client_secret",
+            "is missing; add it beside client_id",
+        ),
+        (
+            "channel: slack, credentials: {signing_secret: s, client_id: '1.2', client_secret: c, bot_token: b}",
+            "bots[0].credentials.bot_token",
+            "leave one of them out",
+        ),
+        (
+            "channel: lark, app_type: store, transport: long_connection",
+            "bots[0].transport",
+            "long_connection is for self-built apps",
+        ),
+        ("channel: lark, transport: socket", "bots[0].transport", "must be 'webhook' or 'long_connection'"),
+        ("channel: slack, app_type: store", "bots[0].app_type", "unknown key"),
+    ],
+)
+def test_a_transport_or_an_installation_that_cannot_work_is_named_with_its_remedy(
+    config: ConfigFile, bot: str, where: str, said: str
+) -> None:
+    problem = config.problem(f"{ECHO}bots:\n  - {{id: b, agent: default, {bot}}}\n")
+
+    assert f": {where}: " in problem
+    assert said in problem
+    assert "xoxb-1" not in problem
+
+
+def test_a_bot_may_be_installed_into_several_workspaces_or_have_its_events_by_a_connection(
+    config: ConfigFile,
+) -> None:
+    text = f"""{ECHO}bots:
+  - {{id: a, agent: default, channel: slack, credentials: {{signing_secret: s, client_id: "1.2", client_secret: c}}}}
+  - id: b
+    agent: default
+    channel: slack
+    transport: socket
+    credentials: {{signing_secret: s, bot_token: b, app_token: xapp-1}}
+  - {{id: c, agent: default, channel: lark, app_type: store}}
+  - {{id: d, agent: default, channel: lark, transport: long_connection}}
+"""
+    assert [bot.transport for bot in config.load(text).bots] == [
+        "webhook",
+        "socket",
+        "webhook",
+        "long_connection",
+    ]
+
+
 def test_a_secret_of_the_wrong_type_is_not_quoted(config: ConfigFile) -> None:
     problem = config.problem("secrets_key: 123456789\n")
 
