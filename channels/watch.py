@@ -29,9 +29,16 @@ class PlatformWatch(Protocol):
         """A call has got its permit, after so long. Must not raise."""
         ...
 
+    def revoked(self) -> None:
+        """The platform told by itself that the bot's credentials are good for nothing any more. Must not raise."""
+        ...
+
 
 class Unwatched:
     """Nobody watches."""
+
+    def revoked(self) -> None:
+        """Nothing."""
 
     def called(self, method: str, result: Result, seconds: float) -> None:
         """Nothing."""

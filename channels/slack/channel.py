@@ -26,6 +26,7 @@ from channels.port import (
     Named,
     Received,
     Rejected,
+    Revoked,
     Transport,
     WebhookRequest,
 )
@@ -88,6 +89,7 @@ class SlackChannel:
         """
         self._bot = bot
         self._policy = policy
+        self._watch = watch
         self._verifier = None if credentials is None else Verifier(credentials.signing_secret)
         self._seen: set[str] = set()
         token = "" if credentials is None else credentials.bot_token
@@ -140,7 +142,10 @@ class SlackChannel:
             api = self._several.api(home.team)
             envelope = envelope.model_copy(update={"team_id": home.team})
         own = None if api.identity is None else api.identity.user_id
-        return normalise(envelope, bot=self._bot, policy=self._policy, bot_user=own)
+        received = normalise(envelope, bot=self._bot, policy=self._policy, bot_user=own)
+        if isinstance(received, Revoked) and self._several is None:
+            self._watch.revoked()
+        return received
 
     async def start(self) -> None:
         """Nothing to do: who the bot is comes with its events, or is asked when it is needed."""

@@ -99,5 +99,8 @@ class _Bot:
         elif result == "unauthorized":
             self.credentials_valid = False
 
+    def revoked(self) -> None:
+        self.credentials_valid = False
+
     def waited(self, urgent: bool, seconds: float) -> None:
         (self._urgent if urgent else self._partial).observe(seconds)

@@ -15,6 +15,7 @@ from gateway.demo.lark import LarkStandin
 from gateway.demo.slack import SlackStandin
 from gateway.metrics import Metrics
 from tests import virtual_time
+from tests.channels.slack.signing import SECRET, payload, signed
 from tests.gateway.metrics.samples import Samples, exposed, of
 
 WHOAMI = "bot.v3.info"
@@ -129,3 +130,15 @@ def test_calls_that_wait_for_the_budget_are_seen_waiting() -> None:
     assert of(samples, f"{waits}_sum", **labels, kind="partial") == pytest.approx(2.0), (
         "the reserve fills first"
     )
+
+
+async def test_credentials_that_slack_says_were_revoked_are_known_to_be_before_anybody_uses_them(
+    http: aiohttp.ClientSession,
+) -> None:
+    metrics = Metrics()
+    watch = metrics.platforms.watch("slack", "helpdesk")
+    channel = SlackChannel("helpdesk", SlackCredentials(SECRET, "xoxb-1"), http=http, watch=watch)
+    for flaw, expected in (("an invalid signature", None), (SECRET, 0)):
+        request = signed(payload("tokens_revoked"), secret=flaw)
+        channel.receive(request)
+        assert valid(await exposed(metrics), "slack") == expected
