@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 import structlog
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from channels.sealing import INSTALLATIONS, SealBrokenError, Sealer, place
 from channels.slack.install.installation import Installation
@@ -27,7 +27,7 @@ class Kept:
 
 
 class Installations:
-    """Every method raises StoreUnavailableError. One that cannot be read is logged, and as if it were not there."""
+    """Every method raises StoreUnavailableError. A damaged record is logged, and as if it were not there."""
 
     def __init__(self, bot: str, records: Records, sealer: Sealer) -> None:
         self._bot = bot
@@ -35,15 +35,22 @@ class Installations:
         self._sealer = sealer
 
     async def get(self, place: str) -> Kept | None:
-        """``place``: the id of a workspace or an organisation."""
+        """``place``: the id of a workspace or an organisation. Raises SealBrokenError."""
         record = await self._records.get(INSTALLATIONS, self._id(place))
         return None if record is None else self._read(record)
 
     async def all(self) -> AsyncIterator[Installation]:
-        """In the order of their places."""
+        """In the order of their places, but for those that cannot be opened, which are logged."""
         prefix = self._id("")
         for record in await self._records.all(INSTALLATIONS):
-            if record.id.startswith(prefix) and (kept := self._read(record)) is not None:
+            if not record.id.startswith(prefix):
+                continue
+            try:
+                kept = self._read(record)
+            except SealBrokenError as error:
+                _log.warning("installation not readable", installation=record.id, cause=str(error))
+                continue
+            if kept is not None:
                 yield kept.installation
 
     async def put(self, installation: Installation, *, expected: int) -> Kept:
@@ -72,8 +79,7 @@ class Installations:
             record = await self._records.get(INSTALLATIONS, self._id(place))
             if record is None:
                 return False
-            kept = self._read(record)
-            if kept is not None and kept.installation.installed_at > before:
+            if _installed_at(record) > before:
                 return False
             try:
                 await self._records.delete(INSTALLATIONS, record.id, expected=record.version)
@@ -85,14 +91,25 @@ class Installations:
         return f"{self._bot}/{place}"
 
     def _read(self, record: Record) -> Kept | None:
+        """Raises SealBrokenError."""
         try:
             document = orjson.loads(record.document)
             for name in _SECRETS:
                 if document.get(name):
                     document[name] = self._sealer.open(document[name], place(INSTALLATIONS, record.id, name))
             return Kept(Installation.model_validate(document), record.version)
-        except SealBrokenError as error:
-            _log.warning("installation not readable", installation=record.id, cause=str(error))
         except (ValidationError, ValueError, AttributeError):
             _log.warning("installation not readable", installation=record.id, cause="its record is damaged")
         return None
+
+
+class _Dated(BaseModel):
+    installed_at: float = 0.0
+
+
+def _installed_at(record: Record) -> float:
+    """0 of a damaged record."""
+    try:
+        return _Dated.model_validate_json(record.document).installed_at
+    except ValidationError:
+        return 0.0

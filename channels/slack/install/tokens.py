@@ -14,6 +14,7 @@ from typing import TypeVar
 import aiohttp
 from pydantic import BaseModel
 
+from channels.sealing import SealBrokenError
 from channels.slack.install.installation import Installation
 from channels.slack.install.installations import Installations, Kept
 from channels.slack.install.renewal import Renewal
@@ -28,6 +29,10 @@ uninstalled may still be called, and Slack refuses that."""
 
 STORE_AGAIN = 2.0
 """Seconds after which a call that found the store away may be repeated."""
+
+UNSEALED_AGAIN = 10.0
+"""Seconds after which a call that found its token sealed with a key unknown here may be repeated: another replica, or
+this one after its restart, has the key."""
 
 RENEW_AGAIN = 30.0
 """Seconds between two attempts to renew a token that still holds."""
@@ -149,6 +154,8 @@ class Tokens:
             found = await self._find(team)
         except StoreUnavailableError:
             raise DeliveryDelayedError("the store is not available", STORE_AGAIN) from None
+        except SealBrokenError as broken:
+            raise DeliveryDelayedError(f"the installation cannot be read: {broken}", UNSEALED_AGAIN) from None
         if found is None:
             raise DeliveryRefusedError(f"the app is not installed in workspace {team}")
         _remember(self._known, team, _Known(found, self._clock.now() + FRESH_FOR))
@@ -212,6 +219,8 @@ class Tokens:
             kept = await asyncio.shield(renewing)
         except StoreUnavailableError:
             raise DeliveryDelayedError("the store is not available", STORE_AGAIN) from None
+        except SealBrokenError as broken:
+            raise DeliveryDelayedError(f"the installation cannot be read: {broken}", UNSEALED_AGAIN) from None
         if kept is None:
             raise DeliveryRefusedError(f"the app is not installed in workspace {team}")
         return kept.installation

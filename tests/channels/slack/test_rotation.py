@@ -218,6 +218,22 @@ async def test_the_claim_of_a_process_that_died_ends_by_itself(two: Two) -> None
     assert two.slack.oauth.renewals == 1
 
 
+async def test_a_token_that_another_replica_sealed_with_a_newer_key_delays_an_answer_and_loses_none(
+    two: Two,
+) -> None:
+    """As while ``secrets_key`` is being rotated: this one will be restarted with the new key."""
+    keeping = Keeping(two.records, KeyringSealer(Keyring.parse("n" * 20 + "," + "k" * 20)), two.watch)
+    app = OAuthApp("helpdesk", *CLIENT, BACK, "", two.slack.api_base_url)
+    newer = Workspaces(app, keeping, http=two.http, policy=ChannelPolicy(), permits=None)
+    two.replicas.append(newer)
+    two.watch.at += DUE
+    await call(newer)
+    await renewed(two)
+    with pytest.raises(DeliveryDelayedError, match="which secrets_key does not list"):
+        await call(two.replicas[0])
+    await call(newer)
+
+
 async def test_slack_that_is_away_is_asked_again_later(two: Two) -> None:
     two.watch.at += 2 * TOKEN_LIFE
     two.slack.fail_next("oauth.v2.access", status=503)
