@@ -18,6 +18,18 @@ SECRETS: Mapping[str, tuple[Asked, ...]] = {
     ),
 }
 
+KEPT: Mapping[str, tuple[Asked, ...]] = {
+    "slack": (
+        Asked("credentials.signing_secret", "secret"),
+        Asked("credentials.bot_token", "secret", optional=True),
+        Asked("credentials.client_id", "secret", optional=True),
+        Asked("credentials.client_secret", "secret", optional=True),
+        Asked("credentials.app_token", "secret", optional=True),
+    ),
+    "lark": SECRETS["lark"],
+}
+"""All that a bot may have, of which ``SECRETS`` asks for what is usual."""
+
 _REGION = Asked("region", "select", ("feishu", "lark"))
 _BASE = Asked("api_base_url", optional=True)
 
@@ -48,8 +60,14 @@ ACCESS = (
 )
 _LIMITS = (Asked("max_replies", "number", optional=True), Asked("max_age", optional=True))
 ADVANCED: Mapping[str, tuple[Asked, ...]] = {
-    "slack": (*_LIMITS, _BASE),
-    "lark": (*_LIMITS, _REGION, _BASE),
+    "slack": (*_LIMITS, Asked("transport", "select", ("webhook", "socket")), _BASE),
+    "lark": (
+        *_LIMITS,
+        Asked("transport", "select", ("webhook", "long_connection")),
+        Asked("app_type", "select", ("self_built", "store")),
+        _REGION,
+        _BASE,
+    ),
 }
 
 
@@ -79,8 +97,10 @@ def values_of(bot: BotView) -> dict[str, str]:
         "max_replies": "" if given.max_replies is None else str(given.max_replies),
         "max_age": spelled(given.max_age),
         "api_base_url": given.api_base_url or "",
+        "transport": given.transport,
     }
     if bot.channel == "lark":
+        values["app_type"] = given.app_type or "self_built"
         values["region"] = given.region or "feishu"
     return values
 

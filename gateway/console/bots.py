@@ -12,7 +12,7 @@ from gateway.admin.errors import FieldProblem, InvalidError, StaleError
 from gateway.console.bot_fields import (
     ACCESS,
     ADVANCED,
-    SECRETS,
+    KEPT,
     USUAL,
     secret_placeholders,
     settings_of,
@@ -44,7 +44,7 @@ def routes(console: Console) -> list[web.RouteDef]:
     async def secrets_saved(request: web.Request) -> web.Response:
         bot = await _asked_bot(console, request)
         form = await sent(request)
-        asked = SECRETS[bot.channel]
+        asked = KEPT[bot.channel]
         removed = tuple(one for one in asked if one.optional and form.get(f"remove:{one.name}") == "on")
         return await _save(
             console, request, bot, asked, written(form, asked), version_of(form), removed=removed
@@ -162,9 +162,9 @@ async def _bot_page(
         status_of=await status_of(console, who, bot),
         expected=await expected_events(console, who, bot),
         settings=form(settings_of(bot.channel)),
-        secrets=form(SECRETS[bot.channel]),
+        secrets=form(KEPT[bot.channel]),
         groups=(("usual", USUAL), ("access", ACCESS), ("advanced", ADVANCED[bot.channel])),
-        asked_secrets=SECRETS[bot.channel],
+        asked_secrets=KEPT[bot.channel],
         locked=locked,
         open_groups={
             group

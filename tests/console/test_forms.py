@@ -16,6 +16,7 @@ from tests.console.visitor import Page, Visitor, console
 SECRET = "a-very-secret-signing-secret"
 HOSTILE = '</textarea><img src=x onerror="alert(1)">{{ 191 * 191 }}{% include "base.html" %}'
 SETTINGS = {
+    "transport": "webhook",
     "agent": "echo",
     "respond_to": "mentions",
     "when_busy": "queue",
