@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return demo.run(chaos=options.chaos)
     try:
-        settings = load(find_config(options.config))
+        settings = load(find_config(options.config), spare_others=options.command == "serve")
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -103,6 +103,8 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
     telemetry.configure()
     for warning in settings.unsupported():
         structlog.get_logger().warning("configuration", note=warning)
+    for cause in settings.left_out:
+        structlog.get_logger().error("secret missing", cause=cause)
     code = 0
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

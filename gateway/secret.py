@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, SecretStr, ValidationInfo
+from pydantic_core import PydanticCustomError
 
 from gateway.keyring import SEALED, Keyring, UnreadableSecretError
 from gateway.setting_values import invalid
 
 _LARGEST_FILE = 64 << 10
+
+MISSING = "secret_missing"
+"""The type of pydantic's error where a reference leads to nothing, as against one that is itself wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,14 @@ class Sources:
     owner: str = ""
 
 
+def _missing(text: str) -> PydanticCustomError:
+    return PydanticCustomError(MISSING, "{text}", {"text": text})
+
+
 def _from_environment(name: str, environ: Mapping[str, str]) -> str:
     value = environ.get(name, "")
     if not value:
-        raise invalid(f"environment variable {name} is {'empty' if name in environ else 'not set'}; set it")
+        raise _missing(f"environment variable {name} is {'empty' if name in environ else 'not set'}; set it")
     return value
 
 
@@ -48,7 +56,7 @@ def _from_file(name: str, directory: Path) -> str:
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE + 1)
     except OSError as error:
-        raise invalid(f"file {path} cannot be read: {error.strerror}; put the secret there") from error
+        raise _missing(f"file {path} cannot be read: {error.strerror}; put the secret there") from error
     except UnicodeError:
         raise invalid("names no file: it is not text") from None
     if len(content) > _LARGEST_FILE:
@@ -58,7 +66,7 @@ def _from_file(name: str, directory: Path) -> str:
     except UnicodeDecodeError:
         raise invalid(f"file {path} is not text") from None
     if not value:
-        raise invalid(f"file {path} is empty; put the secret there")
+        raise _missing(f"file {path} is empty; put the secret there")
     return value
 
 

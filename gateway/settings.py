@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic_core import ErrorDetails, core_schema
 
 from gateway.admin.access import Role
 from gateway.bot_settings import SECTIONS, Agent, Bot
 from gateway.certificates import OptionalCertificates
-from gateway.config_file import Problem, SettingsError, read
+from gateway.config_file import Document, Problem, SettingsError, named, read
 from gateway.keyring import Keyring
-from gateway.secret import OptionalSecret, Secret, Sources
+from gateway.secret import MISSING, OptionalSecret, Secret, Sources
 from gateway.setting_values import Count, Duration, ListenAddress, Section, WebAddress, Whole, invalid
 from gateway.settings_errors import check_names, explained
 
@@ -208,11 +208,17 @@ class Settings(Section):
     agents: tuple[Agent, ...] = ()
     bots: tuple[Bot, ...] = ()
     _directory: Path = PrivateAttr(default=Path())
+    _left_out: tuple[str, ...] = PrivateAttr(default=())
 
     @property
     def directory(self) -> Path:
         """Where ``file:`` references are relative to: the file's own folder."""
         return self._directory
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What was loaded without its secrets, a sentence for each that is missing."""
+        return self._left_out
 
     @field_validator("secrets_key")
     @classmethod
@@ -265,22 +271,52 @@ def find_config(argument: str | None) -> Path:
     raise SettingsError(str(path), [Problem((), (1, 1), f"there is no such file; {advice}")])
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read, substitute, validate. Raises SettingsError, which lists every problem of the file."""
+def load(path: Path, environ: Mapping[str, str] = os.environ, *, spare_others: bool = False) -> Settings:
+    """Read, substitute, validate. Raises SettingsError, which lists every problem of the file.
+
+    ``spare_others``: where a secret is missing, its bot is a draft and its agent has no key, and the others are as
+    they should be; ``Settings.left_out`` tells of it.
+    """
     document = read(path, environ)
-    settings = None
-    try:
-        settings = Settings.model_validate(document.values, context=Sources(environ, path.parent))
-    except ValidationError as error:
-        for detail in error.errors(include_url=False, include_input=False):
-            key_path, text = explained(detail, _SECTIONS)
-            document.report(key_path, text)
+    sources = Sources(environ, path.parent)
+    settings, errors = _validated(document, sources)
+    left_out = [
+        detail for detail in errors if detail["type"] == MISSING and detail["loc"][0] in ("agents", "bots")
+    ]
+    if spare_others and len(left_out) == len(errors):
+        for detail in left_out:
+            _take_out(document, detail["loc"])
+        settings, errors = _validated(document, sources)
+    for detail in errors:
+        document.report(*explained(detail, _SECTIONS))
     check_names(document)
     if settings is None or document.problems:
         # Raised here, not while handling pydantic's error: that one holds the values that did not fit.
         raise SettingsError(str(path), document.problems)
+    told = [explained(detail, _SECTIONS) for detail in left_out]
     settings._directory = path.parent  # noqa: SLF001 - of this module's own model, which is frozen from here on
+    settings._left_out = tuple(f"{named(key_path)}: {text}" for key_path, text in told)  # noqa: SLF001
     return settings
+
+
+def _validated(document: Document, sources: Sources) -> tuple[Settings | None, list[ErrorDetails]]:
+    try:
+        return Settings.model_validate(document.values, context=sources), []
+    except ValidationError as error:
+        return None, error.errors(include_url=False, include_input=False)
+
+
+def _take_out(document: Document, location: tuple[int | str, ...]) -> None:
+    """What holds the secret: the whole credentials of a bot, as each of them needs the others."""
+    inner = document.values
+    for step in location[:2]:
+        match inner, step:
+            case dict(values), str():
+                inner = values[step]
+            case list(items), int():
+                inner = items[step]
+    if isinstance(inner, dict):
+        inner["credentials" if location[0] == "bots" else "api_key"] = None
 
 
 class _Schema(GenerateJsonSchema):

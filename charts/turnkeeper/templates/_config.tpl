@@ -81,6 +81,7 @@ ca_file: {{ $path }}/store-ca.crt
 {{- end }}
 
 {{/* The parts of the volume of secrets, as ``sources`` of a projected volume. */}}
+{{/* Those of agents and bots are optional: where one is missing the pod starts, says so, and the others work. */}}
 {{- define "turnkeeper.secretSources" -}}
 {{- $own := include "turnkeeper.fullname" . -}}
 {{- $sources := list -}}
@@ -99,7 +100,7 @@ ca_file: {{ $path }}/store-ca.crt
 {{- range .Values.agents -}}
   {{- if .existingSecret -}}
     {{- $items := list (dict "key" (.existingSecretKey | default "api_key") "path" (printf "agents/%s/api_key" .id)) -}}
-    {{- $sources = append $sources (dict "secret" (dict "name" .existingSecret "items" $items)) -}}
+    {{- $sources = append $sources (dict "secret" (dict "name" .existingSecret "optional" true "items" $items)) -}}
   {{- end -}}
 {{- end -}}
 {{- range .Values.bots -}}
@@ -109,7 +110,7 @@ ca_file: {{ $path }}/store-ca.crt
     {{- range $name, $key := include "turnkeeper.credentialKeys" . | fromYaml -}}
       {{- $items = append $items (dict "key" $key "path" (printf "bots/%s/%s" $id $name)) -}}
     {{- end -}}
-    {{- $sources = append $sources (dict "secret" (dict "name" .existingSecret "items" $items)) -}}
+    {{- $sources = append $sources (dict "secret" (dict "name" .existingSecret "optional" true "items" $items)) -}}
   {{- end -}}
 {{- end -}}
 {{- toYaml $sources -}}
