@@ -215,6 +215,12 @@ class LarkStandin(LarkFiles):
         """Send an event; returns how the first delivery was answered."""
         return await self._postman.deliver(self._letter(webhook_url, event_type, event))
 
+    async def post(self, webhook_url: str, payload: Json) -> tuple[int, str]:
+        """Send a whole payload once, encrypted and signed: its status and admission."""
+        headers, body = self._tenant.sealed(payload)
+        status, admission, _ = await self._postman.post(webhook_url, headers, body)
+        return status, admission
+
     async def call_back(self, webhook_url: str, event_type: str, event: Json) -> tuple[int, bytes]:
         """Send a callback, once: its status and body."""
         headers, body = self._letter(webhook_url, event_type, event).sealed(0, "")
