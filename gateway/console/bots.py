@@ -20,6 +20,7 @@ from gateway.console.bot_fields import (
 )
 from gateway.console.console import Console, caller, check, go, may, say, step
 from gateway.console.forms import Asked, Clash, Form, make_form, patch, sent, version_of, written
+from gateway.console.installations import workspaces_of
 from gateway.console.status import expected_events, status_of
 
 
@@ -161,6 +162,8 @@ async def _bot_page(
         bot=bot,
         status_of=await status_of(console, who, bot),
         expected=await expected_events(console, who, bot),
+        workspaces=await workspaces_of(console, who, bot),
+        may_forget=may(request, Permission.CONFIGURE, bot.id),
         settings=form(settings_of(bot.channel)),
         secrets=form(KEPT[bot.channel]),
         groups=(("usual", USUAL), ("access", ACCESS), ("advanced", ADVANCED[bot.channel])),

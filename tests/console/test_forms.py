@@ -134,6 +134,25 @@ async def test_without_a_secrets_key_it_is_said_what_to_do(tmp_path: Path) -> No
         assert "secrets_key" in problem_at(page, "credentials-signing-secret")
 
 
+async def test_a_bot_for_several_workspaces_is_made_here_and_shows_where_it_is(admin: Visitor) -> None:
+    bot = await add_slack(admin)
+    version = value_of(await admin.get(bot), "version")
+    both = {
+        "credentials.bot_token": "xoxb-1",
+        "credentials.client_id": "1.2",
+        "credentials.client_secret": "s",
+    }
+    page = await admin.post(f"{bot}/secrets", {"version": version, **both})
+    assert "leave one of them out" in problem_at(page, "credentials-bot-token")
+    several = {**both, "credentials.signing_secret": SECRET, "credentials.bot_token": ""}
+    page = await admin.post(f"{bot}/secrets", {"version": version, **several})
+    assert page.headers["Location"] == f"{bot}?done=saved"
+    page = await admin.get(bot)
+    assert page.says("/slack/helpdesk/install")
+    assert page.says("Nobody has installed it yet.")
+    assert (await admin.post(f"{bot}/installations/T1/forget", {})).status == 404
+
+
 async def test_settings_are_changed_and_shown(admin: Visitor) -> None:
     bot = await add_slack(admin)
     page = await admin.get(bot)
