@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.faults.test_replicas import on_redis
 from tests.town import town
 from tests.waiting import until
 
@@ -41,6 +43,10 @@ class Collector:
 
     def named(self, name: str) -> list[Span]:
         return [span for span in self.spans if span.name == name]
+
+
+def told(span: Span) -> dict[str, str | int]:
+    return {one.key: one.value.string_value or one.value.int_value for one in span.attributes}
 
 
 @asynccontextmanager
@@ -88,6 +94,31 @@ async def test_a_turn_whose_process_is_killed_goes_on_in_its_trace_and_links_to_
         (line,) = [line for line in lines if line["event"] == "turn completed"]
         assert [line["trace_id"], line["span_id"]] == [turn.trace_id.hex(), turn.span_id.hex()]
         assert "made-up-key" not in (tmp_path / "gateway.log").read_text()
+
+
+async def test_what_another_replica_takes_over_links_to_what_the_frozen_one_tells_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
+    async with collector() as taken:
+        settings = {**on_redis(), "telemetry": {"otlp_endpoint": taken.url}}
+        async with town(
+            tmp_path, settings=settings, replicas=2, frozen=True, words=40, tokens_per_second=4
+        ) as whole:
+            said = [await whole.lark_dm("a question")]
+            await until(lambda: taken.named("deliver open"), 20)
+            whole.gateway.signal(signal.SIGSTOP)
+            await whole.answered(said, lambda: whole.lark.chat("oc_1"), within=60)
+            await until(lambda: taken.named("turn"), 20)
+            whole.gateway.signal(signal.SIGCONT)
+            await until(lambda: len(taken.named("turn")) == 2, 30)
+        second, first = taken.named("turn")
+        assert [link.span_id for link in second.links] == [first.span_id]
+        assert not first.links
+        assert first.trace_id == second.trace_id
+        assert first.parent_span_id == second.parent_span_id
+        assert [told(span)["turnkeeper.outcome"] for span in (first, second)] == ["unfinished", "answered"]
+        assert {told(span)["turnkeeper.attempt"] for span in (first, second)} == {1, 2}
 
 
 async def test_what_a_draining_process_traced_last_still_leaves_and_no_collector_is_waited_for(
