@@ -95,7 +95,7 @@ class InboundMessage:
     ``asks``: the text is a question about the bot itself, which no model answers. ``declined`` names what else the
     message holds and this bot cannot read, such as a voice message or the name of a file.
     ``traceparent``, as W3C writes it: where the trace of the turn goes on; empty while nothing is traced.
-    ``group``: several people may talk in this conversation.
+    ``group``: several people may talk in this conversation. ``mentioned`` are people whom the event names.
     """
 
     key: ConversationKey
@@ -113,6 +113,7 @@ class InboundMessage:
     traceparent: str = ""
     attachments: tuple[Attachment, ...] = ()
     group: bool = False
+    mentioned: tuple[Sender, ...] = ()
 
     @property
     def stands_alone(self) -> bool:

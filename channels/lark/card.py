@@ -14,13 +14,13 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakSet
 
 from channels.lark.api import CARD_UNUSABLE, STREAM_CLOSED, LarkApi, LarkRefusedError
 from channels.lark.buttons import Element, when_ended
-from channels.lark.render import PLACEHOLDER, plain, rendering, simpler, summary
+from channels.lark.render import NOBODY, PLACEHOLDER, plain, rendering, simpler, summary
 from conversation.controls import Controls
 
 BLOCK = 100_000
@@ -79,7 +79,7 @@ def plain_card_json(text: str) -> dict[str, object]:
 
 class CardPart:
     """A LivePart. ``forget`` is called when it is closed; ``live`` holds the cards that share the budget.
-    ``stoppable``: while it grows there is a button under it.
+    ``stoppable``: while it grows there is a button under it. ``people`` are ids of who is known there by name.
     """
 
     def __init__(
@@ -91,6 +91,7 @@ class CardPart:
         forget: Callable[[], None],
         *,
         stoppable: bool,
+        people: Mapping[str, str] = NOBODY,
     ) -> None:
         self._stoppable = stoppable
         self._api = api
@@ -100,7 +101,7 @@ class CardPart:
         self._forget = forget
         self._shown_at = self._opened_at = asyncio.get_running_loop().time()
         self._has_permit = False
-        self._rendering = rendering()
+        self._rendering = rendering(people)
         self._withheld = False
         live.add(self)
 

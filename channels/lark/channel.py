@@ -99,7 +99,7 @@ class LarkChannel:
         self._app_id = "" if credentials is None else credentials.app_id
         self._api = LarkApi(http, api_base_url, self._credentials, permits, watch)
         self._outbound = LarkOutbound(self._api, stream=policy.stream)
-        self._source = LarkSource(self._api, self._app_id)
+        self._source = LarkSource(self._api, self._app_id, self._outbound.known)
         self._store = store
         self._connection: LongConnection | None = None
         if long_connection and self._credentials is not None and self._verifier is not None:

@@ -6,6 +6,7 @@ from channels.commands import command_or_message, ordered
 from channels.lark.content import Content, read, seconds
 from channels.lark.events import EventMessage, Header, MessageRecalled, MessageReceived
 from channels.lark.mentions import Mentions
+from channels.people import one_line
 from channels.port import ChannelPolicy, Ignored, StopReply, TakenBack
 from conversation.keys import ConversationKey
 from conversation.messages import Address, InboundMessage, Sender, stable_id
@@ -57,6 +58,7 @@ def normalise(  # noqa: PLR0911 - one for each reason
         locale=policy.language_of(content.text or " ".join(file.name for file in content.attachments)),
         declined=content.declined,
         attachments=content.attachments,
+        mentioned=_people(message, own_id, header.tenant_key),
         group=message.chat_type != "p2p" and not key.sender,
     )
     if content == Content():
@@ -111,3 +113,13 @@ def _nothing_to_answer(content: Content, *, spoken_to: bool, named: bool) -> str
 
 def _address(message: EventMessage, user: str, tenant: str) -> Address:
     return Address(message.chat_id, message.message_id, message.thread_id or "", user, tenant)
+
+
+def _people(message: EventMessage, own_id: str | None, tenant: str) -> tuple[Sender, ...]:
+    """Those whom it mentions by name. A bot, and who might be one, is left out."""
+    return tuple(
+        Sender(mention.id.open_id, tenant, one_line(mention.name))
+        for mention in message.mentions or ()
+        if mention.id and mention.id.open_id and mention.name
+        if mention.mentioned_type == "user" and mention.id.open_id != own_id
+    )

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakSet
 
+from channels.acquaintances import Acquaintances
 from channels.lark.api import (
     CARD_GONE,
     CARD_UNUSABLE,
@@ -36,6 +37,7 @@ class LarkOutbound:
 
     def __init__(self, api: LarkApi, *, stream: bool) -> None:
         self._api = api
+        self.known = Acquaintances()
         self._stream = stream
         self._courtesies = LarkCourtesies(api)
         self._live: WeakSet[CardPart] = WeakSet()
@@ -71,7 +73,7 @@ class LarkOutbound:
             return await self._once(part, "post")
         card = self._cards.get(part.id)
         if card is None:
-            first = settled(text) or PLACEHOLDER
+            first = settled(text, self.known.of(part.to)) or PLACEHOLDER
             try:
                 card_id = await self._api.create_card(
                     card_json(first, while_growing(part.stoppable), streaming=True)
@@ -172,7 +174,15 @@ class LarkOutbound:
             self._cards.pop(part.id, None)
 
         card.sequence = max(card.sequence, part.attempt * BLOCK)
-        return CardPart(self._api, card, part.id, self._live, forget, stoppable=part.stoppable is not None)
+        return CardPart(
+            self._api,
+            card,
+            part.id,
+            self._live,
+            forget,
+            stoppable=part.stoppable is not None,
+            people=self.known.of(part.to),
+        )
 
     def _remember(self, part: PartRequest, card: Card) -> Card:
         """A call may be repeated within one attempt; its card and sequence go on then."""

@@ -7,6 +7,8 @@ Cards of schema 2.0 draw CommonMark, tables and some tags (docs: "富文本组�
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from channels import markdown
 from channels.markdown.dialect import BREAK, Dialect
@@ -120,6 +122,7 @@ class PostDialect(CardDialect):
 
 
 CARD, SIMPLER, POST = CardDialect(), SimplerDialect(), PostDialect()
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 def render(text: str) -> str:
@@ -132,15 +135,18 @@ def simpler(text: str) -> str:
     return markdown.render(text, SIMPLER)
 
 
-def settled(text: str) -> str:
+def settled(text: str, people: Mapping[str, str] = NOBODY) -> str:
     """What of a text is certain, if it may grow."""
-    growing = rendering()
+    growing = rendering(people)
     growing.grow(text)
     return growing.settled
 
 
-def rendering() -> markdown.Rendering:
-    return markdown.Rendering(CARD)
+def rendering(people: Mapping[str, str] = NOBODY) -> markdown.Rendering:
+    """``people`` are ids by name (docs: "富文本组件", @人)."""
+    if not people:
+        return markdown.Rendering(CARD)
+    return markdown.Rendering(CardDialect({name: f"<at id={id}></at>" for name, id in people.items()}))
 
 
 def post(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
+from channels.acquaintances import Acquaintances
 from channels.lark.api import GONE, Answer, LarkApi, LarkRefusedError, Method
 from channels.lark.content import FORWARDED, read, seconds
 from channels.lark.events import Mention, UserId
@@ -77,7 +78,9 @@ class _Listed(Answer):
 
 
 class LarkSource:
-    def __init__(self, api: LarkApi, app_id: str) -> None:
+    def __init__(self, api: LarkApi, app_id: str, known: Acquaintances) -> None:
+        """``known`` learns who is in a conversation."""
+        self._known = known
         self._api = api
         self._app_id = app_id
         self.names = Names(api.limit_of(Method.USER), self._ask_user)
@@ -93,11 +96,15 @@ class LarkSource:
 
     async def readable(self, message: InboundMessage) -> str:
         """Events tell the names of those whom they mention."""
+        for person in message.mentioned:
+            self._known.meet(message.address, person.id, person.name)
         return message.text
 
     async def name_of(self, message: InboundMessage) -> str:
         id = message.sender.id
-        return message.sender.name or (await self.names.of([id])).get(id, "")
+        name = message.sender.name or (await self.names.of([id])).get(id, "")
+        self._known.meet(message.address, id, name)
+        return name
 
     async def earlier(self, message: InboundMessage, most: int) -> Sequence[Earlier]:
         thread = message.address.thread

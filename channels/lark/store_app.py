@@ -267,4 +267,5 @@ class StoreApp:
             tenant=tenant,
             fetch=fetch,
         )
-        return Tenant(api, LarkOutbound(api, stream=self._stream), LarkSource(api, self._credentials.app_id))
+        outbound = LarkOutbound(api, stream=self._stream)
+        return Tenant(api, outbound, LarkSource(api, self._credentials.app_id, outbound.known))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 Emphasis = Literal["em", "strong", "strike"]
@@ -19,6 +20,10 @@ NEVER = re.compile(r"(?!)")
 
 
 class Dialect:
+    def __init__(self, people: Mapping[str, str] = MappingProxyType({})) -> None:
+        """``people`` are what mentions them, by name: "@" and the name becomes it, but in code and in links."""
+        self.people = people
+
     tables = 1_000_000
     """Tables in one message; further ones become code blocks."""
 

@@ -43,6 +43,7 @@ _MAYBE_TAG = re.compile(r"<[A-Za-z/!?@#]")
 # Letters beyond ASCII belong to an address only right behind a slash, as in https://zh.wikipedia.org/wiki/中文.
 _ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9\-._~:/?#@!$&'()+,;=%]|(?<=/)[^\W\x00-\x7f]+)*")
 _BEHIND_ADDRESS = ".,;:!?'_~&"
+_OF_WORDS = re.compile(r"[A-Za-z0-9_\u00c0-\u024f]")
 _AMOUNT = re.compile(r"[0-9][0-9.,]*")
 _GOES_ON_AS_FORMULA = re.compile(r"[\\^_+*/=({|<>\-A-Za-z]")
 _SURELY_A_FORMULA = re.compile(r"[\\^_={}+*/<>|]")
@@ -266,6 +267,8 @@ class Spans:
         text = self._ahead.text
         if text[at - 1].isascii() and text[at - 1].isalnum():  # of a mail's address
             return at + 1, "@"
+        if not self._in_link and (found := self._person(at)) is not None:
+            return found
         for word in self._dialect.broadcasts:
             ahead = text[at + 1 : at + 1 + len(word)].lower()
             if ahead == word:
@@ -273,6 +276,19 @@ class Spans:
             if word.startswith(ahead) and at + 1 + len(ahead) == len(text) and not self._ahead.final:
                 raise UndecidedError
         return at + 1, "@"
+
+    def _person(self, at: int) -> tuple[int, str] | None:
+        """The longest name of somebody that stands here."""
+        text, longest = self._ahead.text, ""
+        for name in self._dialect.people:
+            ahead = text[at + 1 : at + 1 + len(name)]
+            if ahead == name:
+                behind = self._ahead.char(at + 1 + len(name))
+                ends = not (_OF_WORDS.match(behind) and _OF_WORDS.match(name[-1]))
+                longest = max(longest, name, key=len) if ends else longest
+            elif name.startswith(ahead) and at + 1 + len(ahead) == len(text) and not self._ahead.final:
+                raise UndecidedError
+        return (at + 1 + len(longest), self._dialect.people[longest]) if longest else None
 
 
 def _like_a_formula(text: str) -> bool:

@@ -102,7 +102,7 @@ class SlackChannel:
         self._several = several
         self._own = SlackOutbound(self._api, policy, Budget(f"slack:{nameless(token)}", permits, watch))
         self._downloads = Downloads(HOSTS, api_base_url)
-        self._source = SlackSource(self._api, self._own.limits, self._downloads)
+        self._source = SlackSource(self._api, self._own.limits, self._downloads, self._own.known)
 
     @property
     def outbound(self) -> Outbound:

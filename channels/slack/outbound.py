@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
+from channels.acquaintances import Acquaintances
 from channels.leased import Budget
 from channels.port import ChannelPolicy
 from channels.slack import errors
@@ -52,6 +53,7 @@ class SlackOutbound:
         self._grows = policy.stream
         self._threads = policy.conversation_per in {"auto", "thread"}
         self._limits = Limits(budget)
+        self.known = Acquaintances()
         self._courtesies = SlackCourtesies(api, self._limits)
         self._unstreamable_until: dict[str, float] = {}
 
@@ -104,7 +106,7 @@ class SlackOutbound:
 
     async def resume(self, part: PartRequest, ref: str) -> LivePart:
         known = Ref.model_validate_json(ref)
-        message = _message(part, known.ts)
+        message = self._message(part, known.ts)
         if known.stream:
             try:
                 await stop_stream(self._api, self._limits, message)
@@ -125,7 +127,7 @@ class SlackOutbound:
             return True
         first = parts[0].request
         for part in parts:
-            message = _message(part.request, _ts(part.ref))
+            message = self._message(part.request, _ts(part.ref))
             try:
                 await PostedPart(self._api, self._limits, message, None).show(part.text, part.controls)
             except errors.SlackRefusedError as refused:
@@ -143,7 +145,7 @@ class SlackOutbound:
         for ts in set(shown.unlabelled) - own if was_quiet else ():
             with contextlib.suppress(DeliveryStoppedError):  # a person stopped it, and it stays
                 if await stop_stream(
-                    self._api, self._limits, _message(first, ts)
+                    self._api, self._limits, self._message(first, ts)
                 ):  # nobody else's message streams
                     await self._remove(first, Ref(ts=ts, stream=False))
         return was_quiet or not shown.unlabelled
@@ -155,7 +157,7 @@ class SlackOutbound:
         try:
             if known.stream:
                 with contextlib.suppress(DeliveryStoppedError):
-                    await stop_stream(self._api, self._limits, _message(part, known.ts))
+                    await stop_stream(self._api, self._limits, self._message(part, known.ts))
             await self._limits.delete.take(urgent=True)
             await self._api.write(
                 Call("chat.delete", self._limits.delete), {"channel": part.to.chat, "ts": known.ts}, Done
@@ -173,7 +175,7 @@ class SlackOutbound:
         return self._streams_in(part) and asyncio.get_running_loop().time() >= until
 
     async def _open_stream(self, part: PartRequest, text: str, slot: Slot) -> LivePart:
-        growing = rendering()
+        growing = rendering(self.known.of(part.to))
         growing.grow(text)
         sent = growing.settled
         arguments: dict[str, object] = {
@@ -187,12 +189,13 @@ class SlackOutbound:
         call = Call("chat.startStream", self._limits.start_stream, sending=True)
         posted = await self._api.write(call, arguments, Posted)
         await part.save(Ref(ts=posted.ts, stream=True).model_dump_json())
-        message = _message(part, posted.ts)
+        message = self._message(part, posted.ts)
         anew = self._anew(part)
         return StreamedPart(self._api, self._limits, message, slot, part.save, growing, sent, anew)
 
     async def _open_post(self, part: PartRequest, text: str) -> LivePart:
-        rendered = shown(text) if self._grows else render(text)
+        people = self.known.of(part.to)
+        rendered = shown(text, people) if self._grows else render(text, people)
         message = await self._post(part, content(rendered, None))
         return PostedPart(self._api, self._limits, message, rendered, self._anew(part))
 
@@ -204,7 +207,10 @@ class SlackOutbound:
         call = Call("chat.postMessage", limit, sending=True)
         posted = await self._api.write(call, arguments, Posted)
         await part.save(Ref(ts=posted.ts, stream=False).model_dump_json())
-        return _message(part, posted.ts)
+        return self._message(part, posted.ts)
+
+    def _message(self, part: PartRequest, ts: str) -> Message:
+        return Message(part.to.chat, ts, part.id, part.to.thread, self.known.of(part.to))
 
     def _anew(self, part: PartRequest) -> Anew:
         async def show(gone: Message, rendered: str, controls: Controls | None) -> Message:
@@ -215,7 +221,7 @@ class SlackOutbound:
             found = await find_part(self._api, self._limits, part, streamed=False)
             if found is not None and found.ts != gone.ts:
                 await part.save(found.model_dump_json())
-                message = _message(part, found.ts)
+                message = self._message(part, found.ts)
                 await self._limits.update.take(urgent=True)
                 await update(self._api, self._limits, message, shows)
                 return message
@@ -227,10 +233,6 @@ class SlackOutbound:
                 raise DeliveryDelayedError(str(unknown), errors.TRANSIENT_DELAY) from None
 
         return show
-
-
-def _message(part: PartRequest, ts: str) -> Message:
-    return Message(part.to.chat, ts, part.id, part.to.thread)
 
 
 def _kind(part: PartRequest) -> str:

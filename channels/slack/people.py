@@ -6,6 +6,7 @@ The scopes users:read and channels:read may be missing: then a person is "@someo
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from pydantic import BaseModel
 
@@ -61,11 +62,13 @@ class SlackPeople:
         self.names = Names(limits.users_info, self._ask_user)
         self.channels = Names(limits.channels_info, self._ask_channel)
 
-    async def readable(self, text: str) -> str:
-        """With names in place of ids."""
+    async def readable(self, text: str, meet: Callable[[str, str], None]) -> str:
+        """With names in place of ids. ``meet`` is told who is named."""
         if "<" not in text:
             return text
         people = await self.names.of([found[1] for found in _PERSON.finditer(text) if not found[2]])
+        for id, name in people.items():
+            meet(id, name)
         channels = await self.channels.of([found[1] for found in _CHANNEL.finditer(text)])
         text = _PERSON.sub(lambda found: f"@{found[2] or people.get(found[1]) or 'someone'}", text)
         return _CHANNEL.sub(lambda found: f"#{channels.get(found[1]) or 'channel'}", text)

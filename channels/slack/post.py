@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import BaseModel
@@ -43,6 +43,8 @@ class Message:
     ts: str
     part: str
     thread: str
+    people: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Ids of who is known by name where it stands."""
 
 
 def metadata(part: str) -> dict[str, object]:
@@ -125,7 +127,7 @@ class PostedPart:
         self._api = api
         self._limits = limits
         self._message = message
-        self._rendering = rendering()
+        self._rendering = rendering(message.people)
         self._shown = shown
         self._shown_at = asyncio.get_running_loop().time()
         self._permit = False
@@ -145,6 +147,11 @@ class PostedPart:
 
     async def close(self, text: str, controls: Controls | None = None) -> None:
         await self._update(self._rendering.finish(text) or PLACEHOLDER, controls, urgent=True)
+        self._limits.updated_parts.discard(self)
+
+    async def leave(self, rendered: str) -> None:
+        """It ends with what it shows already."""
+        await self._update(rendered, None, urgent=True)
         self._limits.updated_parts.discard(self)
 
     async def _update(self, rendered: str, controls: Controls | None, *, urgent: bool) -> None:

@@ -8,6 +8,8 @@ link.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from channels import markdown
 from channels.markdown.dialect import BREAK, CJK, Dialect, is_cjk
@@ -47,21 +49,25 @@ class SlackDialect(Dialect):
 
 
 DIALECT = SlackDialect()
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
-def render(text: str) -> str:
-    return markdown.render(text, DIALECT) or PLACEHOLDER
+def render(text: str, people: Mapping[str, str] = NOBODY) -> str:
+    return rendering(people).finish(text) or PLACEHOLDER
 
 
-def shown(text: str) -> str:
+def shown(text: str, people: Mapping[str, str] = NOBODY) -> str:
     """A text that may grow, for now."""
-    growing = rendering()
+    growing = rendering(people)
     growing.grow(text)
     return growing.shown or PLACEHOLDER
 
 
-def rendering() -> markdown.Rendering:
-    return markdown.Rendering(DIALECT)
+def rendering(people: Mapping[str, str] = NOBODY) -> markdown.Rendering:
+    """``people`` are ids by name."""
+    if not people:
+        return markdown.Rendering(DIALECT)
+    return markdown.Rendering(SlackDialect({name: f"<@{id}>" for name, id in people.items()}))
 
 
 def cut(text: str) -> tuple[str, str] | None:
@@ -88,7 +94,8 @@ def _growth(text: str) -> int:
     """Bytes that rendering adds, at most, but for gaps beside CJK characters."""
     return (
         64  # what is closed at the end, once
-        + 3 * (text.count("<") + text.count("@") + text.count("```"))
+        + 3 * (text.count("<") + text.count("```"))
+        + 16 * text.count("@")  # of a person
         + 2 * text.count("\\")
         + 12 * text.count("\\[")
         + 6 * text.count("$")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from pydantic import BaseModel
 
+from channels.acquaintances import Acquaintances
 from channels.downloads import Downloads
 from channels.slack.files import File, SlackFiles
 from channels.slack.limits import Limits
@@ -44,8 +46,9 @@ class _Thread(BaseModel):
 
 
 class SlackSource:
-    def __init__(self, api: WebApi, limits: Limits, downloads: Downloads) -> None:
-        """``downloads`` stay their owner's to close."""
+    def __init__(self, api: WebApi, limits: Limits, downloads: Downloads, known: Acquaintances) -> None:
+        """``downloads`` stay their owner's to close. ``known`` learns who is in a conversation."""
+        self._known = known
         self._api = api
         self._limits = limits
         self._people = SlackPeople(api, limits)
@@ -60,11 +63,13 @@ class SlackSource:
         return await self._files.fetch(file, most)
 
     async def readable(self, message: InboundMessage) -> str:
-        return await self._people.readable(message.text)
+        return await self._people.readable(message.text, partial(self._known.meet, message.address))
 
     async def name_of(self, message: InboundMessage) -> str:
         id = message.sender.id
-        return message.sender.name or (await self._people.names.of([id])).get(id, "")
+        name = message.sender.name or (await self._people.names.of([id])).get(id, "")
+        self._known.meet(message.address, id, name)
+        return name
 
     async def earlier(self, message: InboundMessage, most: int) -> Sequence[Earlier]:
         thread = message.key.thread
@@ -80,7 +85,7 @@ class SlackSource:
         except (DeliveryError, TimeoutError):
             self._quiet_until = now + REFUSED_FOR
             return ()
-        return await self._named(said[-most:])
+        return await self._named(said[-most:], message.address)
 
     async def close(self) -> None:
         await self._people.close()
@@ -107,11 +112,14 @@ class SlackSource:
                 said.append(one)
         return said
 
-    async def _named(self, said: Sequence[_Message]) -> Sequence[Earlier]:
+    async def _named(self, said: Sequence[_Message], to: Address) -> Sequence[Earlier]:
+        meet = partial(self._known.meet, to)
         names = await self._people.names.of([one.user for one in said if one.user])
+        for id, name in names.items():
+            meet(id, name)
         found: list[Earlier] = []
         for one in said:
-            text = await self._people.readable(readable(one.text, own=()))
+            text = await self._people.readable(readable(one.text, own=()), meet)
             files = [f"[file: {file.name or file.title or file.id}]" for file in one.files]
             name = names.get(one.user or "") or one.username or one.bot_profile.name
             found.append(Earlier(name, " ".join(filter(None, (text, *files))), float(one.ts)))

@@ -164,7 +164,7 @@ class StreamedPart:
         self._slot.close()
         if sent:
             with contextlib.suppress(DeliveryError):
-                await PostedPart(self._api, self._limits, self._message, None).close(sent)
+                await PostedPart(self._api, self._limits, self._message, None).leave(sent)
         await leave_processing(self._api, self._limits, self._message)
 
     async def _posted(self) -> PostedPart:

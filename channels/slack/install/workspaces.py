@@ -177,7 +177,7 @@ class Workspaces:
         api = self._api(team)
         budget = Budget(f"slack:{self._app.client_id}:{team}", self._permits, self._watch)
         outbound = SlackOutbound(api, self._policy, budget)
-        return Workspace(api, outbound, SlackSource(api, outbound.limits, self._downloads))
+        return Workspace(api, outbound, SlackSource(api, outbound.limits, self._downloads, outbound.known))
 
 
 def _lacks(app: OAuthApp, keeping: Keeping) -> str:

@@ -10,6 +10,7 @@ import pytest
 from channels.port import ChannelPolicy
 from channels.slack import SlackChannel
 from conversation.messages import InboundMessage
+from conversation.outbound import PartRequest, unsaved
 from conversation.source import FileError
 from conversation.texts.troubles import Trouble
 from gateway.demo.slack import SlackStandin
@@ -197,3 +198,40 @@ async def test_a_thread_that_slack_does_not_give_is_gone_without(desk: Desk) -> 
     assert await desk.channel.source.earlier(message, 30) == ()
     assert await desk.channel.source.earlier(message, 30) == ()
     assert desk.slack.calls["conversations.replies"] == 1, "one a minute is what some apps have"
+
+
+async def test_a_name_that_is_known_here_becomes_a_mention_and_no_other_does(desk: Desk) -> None:
+    message = await hear(desk, "ask <@U2> or <@U9>")
+    await desk.channel.source.readable(message)
+    await desk.channel.source.name_of(message)
+
+    async def save(ref: str) -> None:
+        desk.refs["p0"] = ref
+
+    part = PartRequest(message.address, "p0", 1, save)
+    live = await desk.bot.open(part, "Hello @An")
+    answer = "Hello @Ann, ask @Ben 3 (not @Benno, @someone, @channel, ann@Ann.example or `@Ann`)."
+    await live.show(answer)
+    await live.close(answer)
+    shown = desk.answer(part).text
+    assert shown.startswith("Hello <@U1>, ask <@U2> (not @Benno, @someone, @")
+    assert shown.endswith("ann@Ann.example or `@Ann`).")
+    assert shown.count("<@") == 2
+
+    elsewhere = await desk.ask("p1")
+    live = await desk.bot.open(elsewhere, "Hello @Ben 3")
+    await live.close("Hello @Ben 3")
+    assert desk.answer(elsewhere).text == "Hello @Ben 3", (
+        "who is not of this conversation is not called into it"
+    )
+
+
+async def test_a_name_that_two_people_have_reaches_neither(desk: Desk) -> None:
+    desk.slack.archive.people["U2"] = "Ann"
+    message = await hear(desk, "ask <@U2>")
+    await desk.channel.source.readable(message)
+    await desk.channel.source.name_of(message)
+    live = await desk.bot.open(PartRequest(message.address, "p0", 1, unsaved), "@Ann")
+    await live.close("@Ann")
+    [shown] = [one for one in desk.slack.thread("C1", message.address.thread) if one.author == "bot"]
+    assert shown.text == "@Ann"
