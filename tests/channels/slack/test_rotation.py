@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 import pytest
 from yarl import URL
 
+from channels.installing import Installed, InstallError, Trouble
 from channels.port import ChannelPolicy
 from channels.slack.install import renewal as renewing
 from channels.slack.install.workspaces import Keeping, OAuthApp, Workspaces
 from conversation.outbound import DeliveryDelayedError, DeliveryRefusedError
-from conversation.stores.memory import MemoryStore
 from conversation.stores.port import StoreUnavailableError
 from conversation.stores.records import Record, Records
+from conversation.stores.retention import Retention
 from gateway.demo.slack import SlackStandin
 from gateway.demo.slack_oauth import TOKEN_LIFE, Place
 from gateway.keyring import Keyring
 from gateway.sealing import KeyringSealer
+from tests.conversation.stores.engines import ENGINES
 
 BACK = "http://gateway.example/slack/helpdesk/oauth_redirect"
 CLIENT = ("1.2", "made-up-client-secret")
@@ -86,9 +89,11 @@ class Two:
         await one.finish(back.query, "browser")
 
 
-@pytest.fixture
-async def two() -> AsyncIterator[Two]:
+@pytest.fixture(params=ENGINES)
+async def two(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Two]:
     watch = Watch()
+    store = ENGINES[request.param](tmp_path, watch, Retention())
+    await store.open()
     async with (
         SlackStandin(
             signing_secret="s",
@@ -102,13 +107,14 @@ async def two() -> AsyncIterator[Two]:
     ):
         slack.oauth.rotating = True
         slack.oauth.redirect_url = BACK
-        made = Two(slack, watch, Flaky(MemoryStore(watch).records), http)
+        made = Two(slack, watch, Flaky(store.records), http)
         made.replica()
         made.replica()
         await made.install()
         yield made
         for one in made.replicas:
             await one.close()
+        await store.close()
         assert slack.complaints == []
 
 
@@ -123,6 +129,18 @@ async def renewed(two: Two) -> None:
     async with asyncio.timeout(5):
         while not two.slack.oauth.renewals or any(one._tokens._renewing for one in two.replicas):
             await asyncio.sleep(0.01)
+
+
+async def test_a_state_is_good_once_over_all_replicas(two: Two) -> None:
+    first, second = (one.installer for one in two.replicas)
+    async with two.http.get(first.begin("browser"), allow_redirects=False) as sent:
+        back = URL(sent.headers["Location"])
+    came = await asyncio.gather(
+        *(one.finish(back.query, "browser") for one in (first, second)), return_exceptions=True
+    )
+    (refused,) = [one for one in came if isinstance(one, InstallError)]
+    assert refused.trouble is Trouble.EXPIRED
+    assert len([one for one in came if isinstance(one, Installed)]) == 1
 
 
 async def test_a_token_is_renewed_once_for_all_that_need_it(two: Two) -> None:
