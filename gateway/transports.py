@@ -37,6 +37,15 @@ class Transports:
         self._running: dict[Channel, asyncio.Task[None]] = {}
         self._closed = asyncio.Event()
 
+    @property
+    def connections(self) -> dict[tuple[str, str], bool]:
+        """Whether each stands, by channel and bot."""
+        return {
+            route: hosted.channel.transport.connected
+            for route, hosted in self._hosting.routes.items()
+            if hosted.channel.transport is not None
+        }
+
     async def run(self) -> None:
         """Follow what is hosted until cancelled. What a transport raises is a bug, and raised here."""
         try:

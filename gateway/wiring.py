@@ -220,6 +220,7 @@ async def build(  # noqa: PLR0915 - the list of what there is
         )
         transports = Transports(hosting, webhooks, directory)
         beside["transports"] = transports.run
+        metrics.connections = lambda: transports.connections
         exposed = metrics_route(metrics, directory, hosting.routes, store.conversations)
         installs = Installs(hosting, secure=(settings.server.public_url or "").startswith("https:"))
         if administration is None and settings.admin.listen is not None:

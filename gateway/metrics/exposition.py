@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -21,6 +21,7 @@ from gateway.metrics.models import ModelMetrics
 from gateway.metrics.platforms import PlatformMetrics
 from gateway.metrics.session import SessionMetrics
 from gateway.metrics.store import StoreMetrics
+from gateway.metrics.transports import Connections
 from gateway.metrics.turns import TurnMetrics
 from gateway.metrics.webhooks import WebhookMetrics
 
@@ -39,6 +40,8 @@ class Metrics:
         self._session = SessionMetrics()
         self.models, self.platforms, self.store = ModelMetrics(), PlatformMetrics(), StoreMetrics()
         self.canary = CanaryMetrics()
+        self.connections: Callable[[], Mapping[Bot, bool]] = dict
+        """Those by which events come, and whether they stand; the wiring's."""
         self.answered = self._webhooks.answered
         self.turn_completed = self._turns.turn_completed
         self.text_shown = self._turns.text_shown
@@ -54,6 +57,7 @@ class Metrics:
         queues = await _queues([bot for _, bot in bots], conversations)
         registry = CollectorRegistry()
         registry.register(_Now(running, queues))
+        registry.register(Connections(self.connections()))
         for metrics in (
             self._webhooks,
             self._turns,

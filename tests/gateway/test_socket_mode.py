@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from conversation.stores.port import StoreUnavailableError
 from gateway.demo.slack import SlackStandin
 from gateway.demo.slack_socket import SOCKET
+from tests.gateway.running import TOKEN as ADMIN_TOKEN
 from tests.gateway.running import Running, running
 
 SECRET, TOKEN, APP_TOKEN = "made-up-signing-secret", "xoxb-made-up", "xapp-made-up"
@@ -72,6 +74,15 @@ async def test_a_message_by_the_socket_is_answered_once(slack: SlackStandin, her
     assert len(await answers(slack, 1)) == 1
     assert len(said.deliveries) == 2, "it was delivered twice, and known the second time"
     assert len(answered(slack)) == 1
+
+
+async def test_whether_it_is_connected_is_a_metric(here: Running) -> None:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{here.url}/metrics", headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}) as answer,
+    ):
+        said = await answer.text()
+    assert 'turnkeeper_transport_connected{bot="helpdesk",channel="slack"} 1.0' in said
 
 
 async def test_a_slash_command_is_answered_in_its_acknowledgement(slack: SlackStandin, here: Running) -> None:
