@@ -32,7 +32,7 @@ from tests.town import Script, Town
 from tests.waiting import until
 
 CLOSING = {
-    "lark": "cardkit.v1.card.settings",
+    "lark": "cardkit.v1.card.update",
     "slack thread": "chat.stopStream",
     "slack dm": "chat.update",
 }
