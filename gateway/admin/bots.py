@@ -94,10 +94,17 @@ class Bots:
         return self._view(await self._stored.change(who, id, patch, version))
 
     async def remove(self, who: Principal, id: str, version: int | None) -> None:
-        """What waits for it is answered with a notice. Raises UnknownError, ConflictError and StaleError."""
+        """What waits for it is answered with a notice, and its installations are forgotten. Raises UnknownError,
+        ConflictError and StaleError.
+        """
         self._seen(who, id)
         who.check(Permission.CONFIGURE, id)
+        hosted = next((one for (_, known), one in self._hosting.routes.items() if known == id), None)
         await self._stored.remove(who, id, version)
+        installer = None if hosted is None else hosted.channel.installer
+        if installer is not None:
+            for one in await installer.installations():
+                await installer.forget(one.place)
 
     async def manifest(self, who: Principal, id: str) -> Manifest:
         """What to set at the platform; of a draft too. Raises UnknownError."""

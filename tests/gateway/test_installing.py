@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,13 +12,20 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
+from rich.console import Console
 
 from channels.sealing import INSTALLATIONS
+from channels.slack.install.installations import Installations
+from gateway.admin.access import Principal
+from gateway.cli import _parser
+from gateway.commands import administer
 from gateway.demo.people import Said
 from gateway.demo.slack import SlackStandin
 from gateway.demo.slack_oauth import Place
+from gateway.documents import JsonObject
 from gateway.keyring import Keyring
 from gateway.sealing import KeyringSealer, resealed
+from gateway.settings import load
 from tests.gateway.running import KEY, TOKEN, Running, running
 
 SECRET = "made-up-signing-secret"
@@ -35,7 +43,7 @@ async def slack() -> AsyncIterator[SlackStandin]:
         assert standin.complaints == []
 
 
-def bot(slack: SlackStandin) -> dict[str, object]:
+def bot(slack: SlackStandin) -> JsonObject:
     return {
         "id": "helpdesk",
         "channel": "slack",
@@ -280,3 +288,43 @@ async def test_check_asks_every_workspace(town: Town) -> None:
     channel = town.here.gateway.hosting.routes["slack", "helpdesk"].channel
     findings = {finding.subject: finding.ok for finding in await channel.check()}
     assert findings == {"workspace Workspace T1": True, "workspace Workspace T2": False}
+
+
+async def test_another_app_under_the_same_id_inherits_no_installation(
+    town: Town, tmp_path: Path, slack: SlackStandin
+) -> None:
+    await town.install(Place("T1"))
+    (record,) = await town.here.store.records.all(INSTALLATIONS)
+    other = Installations(
+        "helpdesk", "another.app", town.here.store.records, KeyringSealer(Keyring.parse(KEY))
+    )
+    assert await other.get("T1") is None
+    assert [one async for one in other.all()] == []
+    assert record.id == "helpdesk/T1"
+
+
+async def test_installations_are_listed_and_ended_at_a_terminal(town: Town, tmp_path: Path) -> None:
+    await town.install(Place("T1"))
+    settings = load(tmp_path / "turnkeeper.yaml", {})
+    printed = io.StringIO()
+    for words in (["bots", "installations", "helpdesk"], ["bots", "uninstall", "helpdesk", "T1"]):
+        options = _parser().parse_args([*words, "--url", town.here.url])
+        assert await administer.run(settings, options, Console(file=printed, width=200))
+    assert "Workspace T1" in printed.getvalue()
+    assert "used no more in T1" in printed.getvalue()
+    assert await town.installations() == []
+
+
+async def test_with_a_bot_its_installations_are_forgotten(tmp_path: Path, slack: SlackStandin) -> None:
+    async with (
+        running(tmp_path) as here,
+        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser,
+    ):
+        assert here.gateway.administration is not None
+        bots, ada = here.gateway.administration.bots, Principal("ada", "admin")
+        made = await bots.create(ada, {"agent": "default", **bot(slack)})
+        slack.oauth.redirect_url = f"{here.url}/slack/helpdesk/oauth_redirect"
+        await Town(slack, here, browser).install(Place("T1"))
+        assert await here.store.records.all(INSTALLATIONS) != ()
+        await bots.remove(ada, "helpdesk", made.version)
+        assert await here.store.records.all(INSTALLATIONS) == ()

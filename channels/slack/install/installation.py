@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 class Installation(BaseModel):
     """Named by ``enterprise_id``, ``team_id`` and ``is_enterprise_install``; an organisation's has no ``team_id``.
+    ``client_id`` names the app: what a bot of the same id had before, as another app, is none of this one's.
 
     Times are in seconds since 1970. ``expires_at`` is 0 of a token that does not rotate; then there is no
     ``refresh_token`` either. ``renewing_until``: a process is exchanging the refresh token. ``lost``: why the token
@@ -16,6 +17,7 @@ class Installation(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     bot: str
+    client_id: str = ""
     enterprise_id: str = ""
     team_id: str = ""
     is_enterprise_install: bool = False

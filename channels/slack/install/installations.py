@@ -29,8 +29,9 @@ class Kept:
 class Installations:
     """Every method raises StoreUnavailableError. A damaged record is logged, and as if it were not there."""
 
-    def __init__(self, bot: str, records: Records, sealer: Sealer) -> None:
+    def __init__(self, bot: str, client_id: str, records: Records, sealer: Sealer) -> None:
         self._bot = bot
+        self._client_id = client_id
         self._records = records
         self._sealer = sealer
 
@@ -94,11 +95,13 @@ class Installations:
         """Raises SealBrokenError."""
         try:
             document = orjson.loads(record.document)
+            if document["client_id"] != self._client_id:
+                return None
             for name in _SECRETS:
                 if document.get(name):
                     document[name] = self._sealer.open(document[name], place(INSTALLATIONS, record.id, name))
             return Kept(Installation.model_validate(document), record.version)
-        except (ValidationError, ValueError, AttributeError):
+        except (ValidationError, ValueError, AttributeError, KeyError, TypeError):
             _log.warning("installation not readable", installation=record.id, cause="its record is damaged")
         return None
 

@@ -113,6 +113,7 @@ class SlackInstaller:
         return with_tokens(
             Installation(
                 bot=self._bot,
+                client_id=self._client_id,
                 enterprise_id="" if granted.enterprise is None else granted.enterprise.id,
                 team_id="" if whole or granted.team is None else granted.team.id,
                 is_enterprise_install=whole,

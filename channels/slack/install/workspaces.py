@@ -87,7 +87,9 @@ class Workspaces:
         self._watch = watch
         self._clock = keeping.clock
         self._at_hand: OrderedDict[str, Workspace] = OrderedDict()
-        self._installations = Installations(app.bot, keeping.records, keeping.sealer or NoSealer())
+        self._installations = Installations(
+            app.bot, app.client_id, keeping.records, keeping.sealer or NoSealer()
+        )
         oauth = OAuth(app.client_id, app.client_secret, http, app.api_base_url)
         renewal = Renewal(self._installations, oauth, keeping.clock)
         self._tokens = Tokens(self._installations, renewal, keeping.clock, http, app.api_base_url)

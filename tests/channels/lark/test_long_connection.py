@@ -149,6 +149,25 @@ async def test_cancelled_it_answers_what_it_took() -> None:
     assert not one.connected
 
 
+async def test_without_lark_oapi_nothing_is_started_and_both_log_and_check_name_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    one = LongConnection("assistant", CREDENTIALS, VERIFIER, "http://127.0.0.1:1", SystemClock())
+    assert not one.check().ok
+    assert "turnkeeper[lark-oapi]" in one.check().detail
+    running = asyncio.create_task(one.run(Pipeline()))
+    heard = ""
+
+    def told() -> bool:
+        nonlocal heard
+        heard += capfd.readouterr().out
+        return "long connection not started" in heard
+
+    await until(told)
+    await ended(running)
+
+
 PARENT = """
 import asyncio, sys
 from tests.channels.lark.test_long_connection import *
