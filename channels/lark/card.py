@@ -79,7 +79,7 @@ def plain_card_json(text: str) -> dict[str, object]:
 
 class CardPart:
     """A LivePart. ``forget`` is called when it is closed; ``live`` holds the cards that share the budget.
-    ``stoppable``: while it grows there is a button under it. ``people`` are ids of who is known there by name.
+    ``stoppable``: while it grows there is a button under it. ``people`` tells the ids of who is known there by name.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class CardPart:
         forget: Callable[[], None],
         *,
         stoppable: bool,
-        people: Mapping[str, str] = NOBODY,
+        people: Callable[[], Mapping[str, str]] = lambda: NOBODY,
     ) -> None:
         self._stoppable = stoppable
         self._api = api
@@ -101,7 +101,9 @@ class CardPart:
         self._forget = forget
         self._shown_at = self._opened_at = asyncio.get_running_loop().time()
         self._has_permit = False
-        self._rendering = rendering(people)
+        self._people = people
+        self._rendering = rendering()
+        self._begun = False
         self._withheld = False
         live.add(self)
 
@@ -117,6 +119,7 @@ class CardPart:
 
     async def show(self, text: str) -> None:
         """Only what is certain: as long as a text goes on the last one, the platform goes on typing."""
+        self._begin(text)
         self._rendering.grow(text)
         if self._withheld:
             return
@@ -128,6 +131,7 @@ class CardPart:
             self._withheld = True
 
     async def close(self, text: str, controls: Controls | None = None) -> None:
+        self._begin(text)
         final = self._rendering.finish(text)
         try:
             await self._show(final, urgent=True)
@@ -151,6 +155,11 @@ class CardPart:
         """Let the card stream (again). As an attempt's first act it ends all writing of earlier attempts."""
         await self._api.change_settings(self._card.id, {"streaming_mode": True}, *self._number())
         self._opened_at = asyncio.get_running_loop().time()
+
+    def _begin(self, text: str) -> None:
+        """Who is known is looked up with the first words: the card may be older than what is known of the question."""
+        if text and not self._begun:
+            self._begun, self._rendering = True, rendering(self._people())
 
     async def _show(self, rendered: str, *, urgent: bool) -> None:
         if rendered == self._card.shown or not rendered:

@@ -181,7 +181,7 @@ class LarkOutbound:
             self._live,
             forget,
             stoppable=part.stoppable is not None,
-            people=self.known.of(part.to),
+            people=lambda: self.known.of(part.to),
         )
 
     def _remember(self, part: PartRequest, card: Card) -> Card:
