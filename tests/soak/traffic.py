@@ -49,6 +49,8 @@ class Chat:
 
 @dataclass(slots=True)
 class Outcome:
+    """What came of it."""
+
     replies: int = 0
     characters: int = 0
     messages: int = 0
@@ -133,8 +135,7 @@ class Traffic:
         try:
             await until(complete, PATIENCE)
         except AssertionError:
-            have = _seen(replies(chat.look(root)), wanted)
-            self.outcome.faults.append(f"{chat.name}: {len(have)} of {len(wanted)} words, or not in order")
+            self.outcome.faults.append(f"{chat.name}: {_what_is_wrong(replies(chat.look(root)), wanted)}")
 
     def _judge(self, chat: Chat, asked: list[tuple[Said, str]]) -> None:
         if not asked:
@@ -160,6 +161,18 @@ def _seen(shown: list[Shown], wanted: list[str]) -> list[str]:
     """A chat that is no thread has words of earlier conversations too."""
     ours = set(wanted)
     return [word for one in shown for word in words(one.text) if word in ours]
+
+
+def _what_is_wrong(shown: list[Shown], wanted: list[str]) -> str:
+    seen = _seen(shown, wanted)
+    at = next(
+        (at for at, (one, other) in enumerate(zip(seen, wanted, strict=False)) if one != other), len(seen)
+    )
+    ends = [f"{message.text[-160:]!r}, {'growing' if message.streaming else 'ended'}" for message in shown]
+    return (
+        f"{len(seen)} of {len(wanted)} words, the same up to the {at}th; {len(shown)} messages, "
+        f"the last ones end {'; '.join(ends[-3:])}"
+    )
 
 
 def chats(town: Town) -> list[Chat]:
