@@ -175,7 +175,7 @@ def _fits(text: str) -> bool:
 
     ``test_render`` looks for a text that gets longer.
     """
-    if len(text) * 16 <= RENDERED_BYTES:
+    if len(text) * 17 <= RENDERED_BYTES:
         return True
     text = markdown.bare(text)  # first, as it brings together what stood apart
     room = RENDERED_BYTES - len(text.encode()) - _growth(text)
@@ -191,6 +191,7 @@ def _growth(text: str) -> int:
         + text.count('"')
         + text.count("\n")
         + 4 * text.count("<")
+        + 47 * text.count("@")  # of a person, whose id has 35 characters
         + 5 * (text.count("\\") + text.count("~"))
         + text.count("*")
         + text.count("_")

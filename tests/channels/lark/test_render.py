@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.lark.card import card_json
-from channels.lark.render import PART_BYTES, PLACEHOLDER, cut, plain, post, render, settled, summary
+from channels.lark.render import (
+    PART_BYTES,
+    PLACEHOLDER,
+    cut,
+    plain,
+    post,
+    render,
+    rendering,
+    settled,
+    summary,
+)
 from gateway.demo.lark_rules import CARD_BYTES, read_card, text_of_content
 from tests.channels.markdown.pieces import GROWING, texts_of
 
@@ -64,6 +74,14 @@ def test_a_part_fits_into_a_card_and_a_post_whatever_rendering_adds(text: str) -
 def test_a_part_of_anything_fits_into_a_card(unit: str) -> None:
     part, _ = cut(unit * (30_000 // len(unit))) or (unit, "")
     fits(part)
+
+
+@pytest.mark.parametrize("unit", ["@Al ", "@Al,字 ", "x" * 40 + " @Al "])
+def test_a_part_full_of_mentions_fits_into_a_card(unit: str) -> None:
+    part, _ = cut(unit * (30_000 // len(unit))) or (unit, "")
+    card = card_json(rendering({"Al": "ou_" + "f" * 32}).finish(part), streaming=False)
+    assert len(orjson.dumps(card)) <= CARD_BYTES
+    read_card(orjson.dumps(card).decode())
 
 
 def fits(part: str) -> None:
