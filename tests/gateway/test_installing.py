@@ -177,6 +177,9 @@ async def test_a_state_is_good_only_in_the_browser_that_began(town: Town) -> Non
     back = await town.begin()
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as other:
         assert (await town.come_back(back, browser=other))[0] == 400
+        async with other.get(f"{town.here.url}/slack/helpdesk/install", allow_redirects=False) as begun:
+            assert begun.status == 302
+        assert (await town.come_back(back, browser=other))[0] == 400, "it is known, but as another"
     assert await town.installations() == []
 
 
@@ -229,6 +232,15 @@ async def test_an_uninstalled_app_is_forgotten(town: Town, event: str) -> None:
     assert [one["place"] for one in await town.installations()] == ["T2"]
     said = await town.slack.say(town.webhook, channel="DT1", user="U1", text="hello")
     assert await town.answers(said) == []
+
+
+async def test_an_organisation_that_removes_the_app_is_forgotten_and_its_workspaces_own_installations_are_not(
+    town: Town,
+) -> None:
+    await town.install(Place("", "E1", org=True, teams=("T1", "T7")))
+    await town.install(Place("T7", "E1"))
+    await town.slack.uninstall(town.webhook, "E1")
+    assert [one["place"] for one in await town.installations()] == ["T7"]
 
 
 async def test_an_event_of_before_does_not_end_a_new_installation(

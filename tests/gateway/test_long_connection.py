@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from conversation.stores.port import StoreUnavailableError
 from gateway.demo.lark import LarkStandin
 from gateway.demo.lark_socket import LONG_CONNECTION
 from tests.gateway.running import running
 
+Admit = Callable[..., Awaitable[object]]
+
+
+def away_at_first(admit: Admit, times: int) -> Admit:
+    """As a store that is away so many times."""
+
+    async def admitted(*given: object, **named: object) -> object:
+        nonlocal times
+        if times:
+            times -= 1
+            raise StoreUnavailableError("away")
+        return await admit(*given, **named)
+
+    return admitted
+
 
 @pytest.mark.skipif(importlib.util.find_spec("lark_oapi") is None, reason="lark-oapi is not installed")
 @pytest.mark.timeout(120)
-async def test_events_by_the_long_connection_are_answered_once_whatever_breaks(tmp_path: Path) -> None:
+async def test_events_by_the_long_connection_are_answered_once_whatever_breaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with LarkStandin(
         app_id="cli_1",
         app_secret="made-up-secret",
@@ -46,9 +65,18 @@ async def test_events_by_the_long_connection_are_answered_once_whatever_breaks(t
             assert 200 in broken.statuses
             assert lark.long_connections.opened >= 2
 
+            monkeypatch.setattr(
+                here.gateway.directory, "admit", away_at_first(here.gateway.directory.admit, 2)
+            )
+            refused = await lark.say(
+                LONG_CONNECTION, chat="oc_4", user="ou_4", text="while the store is away"
+            )
+            await lark.settle()
+            assert refused.statuses[:3] == [500, 500, 200]
+
             while here.gateway.directory.running:
                 await asyncio.sleep(0.01)
-            for chat in ("oc_1", "oc_2", "oc_3"):
+            for chat in ("oc_1", "oc_2", "oc_3", "oc_4"):
                 assert [shown.author for shown in lark.chat(chat)] == ["person", "bot"], chat
 
             await here.gateway.transports.close()
