@@ -190,7 +190,13 @@ async def test_in_maintenance_commands_have_the_store_for_themselves(tmp_path: P
     async with container(
         files(manifests), writable(manifests), tmp_path, command=command, environment=environment(manifests)
     ) as inside:
-        await inside.until("turnkeeper", "--version")
+        for probe in (manifests.gateway.startupProbe, manifests.gateway.livenessProbe):
+            await inside.until(*asked(manifests, probe))
+        post = (
+            "import http.client; c = http.client.HTTPConnection('127.0.0.1', 8080);"
+            "c.request('POST', '/webhooks/slack/helpdesk', b'{}'); print(c.getresponse().status)"
+        )
+        assert (await inside.run("python", "-c", post))[1] == "503\n", "the platform sends it again"
         await inside.run("turnkeeper", "check")  # makes the file
         code, told = await inside.run("turnkeeper", "backup", f"{data}/backup.db")
         assert code == 0, told

@@ -147,7 +147,7 @@ def test_the_drain_is_the_one_of_the_program() -> None:
 def test_before_a_pod_ends_it_waits_with_a_command_that_every_kubernetes_knows() -> None:
     assert rendered(LEAST).gateway.lifecycle.preStop == {"exec": {"command": ["sleep", "5"]}}
     none = rendered({**LEAST, "preStopSeconds": 0})
-    assert not none.gateway.lifecycle
+    assert none.gateway.lifecycle.preStop.exec.command == ["sleep", "0"]
 
 
 def test_the_probes_ask_what_the_gateway_serves() -> None:
@@ -167,11 +167,12 @@ def test_a_probe_can_be_replaced_and_left_out() -> None:
 
 
 def test_in_maintenance_the_pod_runs_and_the_gateway_does_not() -> None:
-    """And nothing finds it unwell."""
-    gateway = rendered({**LEAST, "maintenance": True}).gateway
-    assert gateway.command[0] == "sh"
+    """And server-side apply changes one into the other: it cannot take away what has defaults of the server's."""
+    gateway, usual = rendered({**LEAST, "maintenance": True}).gateway, rendered(LEAST).gateway
+    assert gateway.command[0] == "python"
     assert not gateway.args
-    assert not any(gateway[name] for name in ("startupProbe", "livenessProbe", "readinessProbe", "lifecycle"))
+    for name in ("startupProbe", "livenessProbe", "readinessProbe", "lifecycle"):
+        assert gateway[name] == usual[name]
     assert "webhooks are refused" in notes({**LEAST, "maintenance": True})
 
 

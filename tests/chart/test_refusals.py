@@ -279,6 +279,18 @@ REFUSED: Mapping[str, tuple[Values, str]] = {
         {**LEAST, "tolerations": [{"operator": "In"}]},
         "tolerations[0].operator must be Equal or Exists",
     ),
+    "a spread in words": (
+        {**LEAST, "topologySpreadConstraints": [{"maxSkew": 1, "whenUnsatisfiable": "No"}]},
+        "topologySpreadConstraints[0].whenUnsatisfiable must be DoNotSchedule or ScheduleAnyway",
+    ),
+    "a skew of nothing": (
+        {**LEAST, "topologySpreadConstraints": [{"maxSkew": 0, "whenUnsatisfiable": "DoNotSchedule"}]},
+        "topologySpreadConstraints[0].maxSkew must be at least 1",
+    ),
+    "an address for a range": (
+        {**LEAST, "networkPolicy": {"webhooksFrom": [{"ipBlock": {"cidr": "10.0.0.1"}}]}},
+        "networkPolicy.webhooksFrom[0].ipBlock.cidr must be a range such as 10.0.0.0/8",
+    ),
     "a host for an address": (
         {**LEAST, "hostAliases": [{"ip": "redis", "hostnames": ["a"]}]},
         "hostAliases[0].ip must be an address such as 192.0.2.1",

@@ -109,3 +109,27 @@
 {{ toYaml . }}
 {{- end }}
 {{- end }}
+
+{{/* In place of the gateway: it answers probes, and sends webhooks away until they come again. */}}
+{{- define "turnkeeper.maintenance" -}}
+import http.server, signal, socket, sys
+
+class Nobody(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path in ("/livez", "/readyz") else 503)
+        self.end_headers()
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(503)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+Server((sys.argv[1], int(sys.argv[2])), Nobody).serve_forever()
+{{- end }}

@@ -68,6 +68,23 @@ tolerations[{{ $number }}].effect must be NoSchedule, PreferNoSchedule or NoExec
 tolerations[{{ $number }}].operator must be Equal or Exists
 {{- end }}
 {{- end }}
+{{- range $number, $one := .Values.topologySpreadConstraints }}
+{{- if not (has $one.whenUnsatisfiable (list "DoNotSchedule" "ScheduleAnyway")) }}
+topologySpreadConstraints[{{ $number }}].whenUnsatisfiable must be DoNotSchedule or ScheduleAnyway
+{{- end }}
+{{- if lt (int $one.maxSkew) 1 }}
+topologySpreadConstraints[{{ $number }}].maxSkew must be at least 1
+{{- end }}
+{{- end }}
+{{- range $place := list "webhooksFrom" "adminFrom" }}
+{{- range $number, $one := get $.Values.networkPolicy $place }}
+{{- with $one.ipBlock }}
+{{- if not (regexMatch `^[0-9a-fA-F.:]+/[0-9]{1,3}$` (toString .cidr)) }}
+networkPolicy.{{ $place }}[{{ $number }}].ipBlock.cidr must be a range such as 10.0.0.0/8
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- range $number, $one := .Values.hostAliases }}
 {{- if not (regexMatch `^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)$` (toString $one.ip)) }}
 hostAliases[{{ $number }}].ip must be an address such as 192.0.2.1
