@@ -6,6 +6,8 @@ site; the browser that began is the one that ends; nothing here needs a script.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import re
 import secrets
@@ -29,9 +31,19 @@ _STATUS = {
     Trouble.REFUSED: 502,
     Trouble.UNAVAILABLE: 503,
 }
+_STYLE = (
+    ":root{color-scheme:light dark;font:17px/1.55 system-ui,sans-serif}"
+    "main{max-width:32rem;margin:18vh auto 0;padding:0 1.25rem}h1{font-size:1.5rem;margin:0 0 .5rem}"
+    "a{display:inline-block;margin-top:.5rem;padding:.55rem 1rem;border:1px solid;border-radius:.5rem;"
+    "color:inherit;text-decoration:none}"
+)
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none';"
+        " form-action 'none'"
+    ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -112,7 +124,7 @@ def _page(language: Language, body: str, status: int) -> web.Response:
     page = (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta name="color-scheme" content="light dark"><title>{title}</title><main>{body}</main></html>'
+        f"<title>{title}</title><style>{_STYLE}</style><main>{body}</main></html>"
     )
     return web.Response(status=status, text=page, content_type="text/html", headers=_HEADERS)
 

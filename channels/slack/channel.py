@@ -210,8 +210,10 @@ class SlackChannel:
         return self._own.held_back if self._several is None else self._several.held_back
 
     async def missing_scopes(self) -> tuple[str, ...] | None:
-        if self._verifier is None or self._several is not None:
+        if self._verifier is None:
             return None
+        if self._several is not None:
+            return await self._several.missing_scopes()
         await self._api.ask_identity()
         granted = self._api.scopes
         if granted is None:

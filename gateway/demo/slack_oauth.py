@@ -61,6 +61,9 @@ class OAuthDesk:
         """The place that the next person installs the app in."""
         self.denies = False
         self.renewals = 0
+        self.scope = ""
+        """What the next installation is granted; empty: what was asked for."""
+        self._asked_scope = ""
         self._codes: dict[str, Place] = {}
 
     async def authorize(self, request: web.Request) -> web.Response:
@@ -72,6 +75,7 @@ class OAuthDesk:
             return web.Response(status=400, text="bad_redirect_uri")
         if not asked.get("scope"):
             self._complain("an app asked for no scope")
+        self._asked_scope = asked.get("scope", "")
         if self.denies:
             back = {"error": "access_denied", "state": asked.get("state", "")}
         else:
@@ -127,7 +131,7 @@ class OAuthDesk:
         answer: Json = {
             "access_token": token,
             "token_type": "bot",
-            "scope": "app_mentions:read,chat:write",
+            "scope": self.scope or self._asked_scope,
             "bot_user_id": "U0BOT",
             "app_id": "A0DEMO",
             "team": None if place.org else {"id": place.team, "name": f"Workspace {place.team}"},

@@ -293,6 +293,21 @@ async def test_rotating_the_secrets_key_seals_tokens_anew(town: Town) -> None:
     assert new.open(sealed, f"{INSTALLATIONS}/{record.id}#bot_token") == token
 
 
+async def test_an_installation_that_lacks_a_scope_is_told_with_its_remedy(town: Town) -> None:
+    await town.install(Place("T1"))
+    channel = town.here.gateway.hosting.routes["slack", "helpdesk"].channel
+    assert await channel.missing_scopes() == ()
+    town.slack.oauth.scope = "app_mentions:read,im:history"
+    await town.install(Place("T2"))
+    missing = await channel.missing_scopes()
+    assert missing is not None
+    assert "chat:write" in missing
+    whole, lacking = await town.installations()
+    assert whole["problem"] is None
+    assert "chat:write" in str(lacking["problem"])
+    assert "install the app there again" in str(lacking["problem"])
+
+
 async def test_check_asks_every_workspace(town: Town) -> None:
     await town.install(Place("T1"))
     await town.install(Place("T2"))

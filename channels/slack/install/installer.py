@@ -131,6 +131,8 @@ class SlackInstaller:
 
 def _view(installation: Installation) -> InstallationView:
     problem = None
+    if missing := missing_scopes(installation):
+        problem = f"it lacks {', '.join(missing)}; install the app there again"
     if installation.lost:
         problem = f"its token cannot be renewed ({installation.lost}); install the app there again"
     return InstallationView(
@@ -143,3 +145,8 @@ def _view(installation: Installation) -> InstallationView:
         expires_at=installation.expires_at or None,
         problem=problem,
     )
+
+
+def missing_scopes(installation: Installation) -> tuple[str, ...]:
+    """Those that the bot cannot do without: the app may have asked for fewer when it was installed."""
+    return tuple(need.name for need in SCOPES if not need.optional and need.name not in installation.scopes)

@@ -15,18 +15,18 @@ from channels.sealing import NO_KEY, NoSealer, Sealer
 from channels.slack.files import HOSTS
 from channels.slack.install.installation import Installation
 from channels.slack.install.installations import Installations
-from channels.slack.install.installer import SlackInstaller
+from channels.slack.install.installer import SlackInstaller, missing_scopes
 from channels.slack.install.lifecycle import Home
 from channels.slack.install.oauth import OAuth
 from channels.slack.install.renewal import Renewal
 from channels.slack.install.state import States
-from channels.slack.install.tokens import Tokens
+from channels.slack.install.tokens import STORE_AGAIN, Tokens
 from channels.slack.outbound import SlackOutbound
 from channels.slack.source import SlackSource
 from channels.slack.web_api import WebApi
 from channels.watch import UNWATCHED, PlatformWatch
 from conversation.clock import Clock
-from conversation.outbound import DeliveryError
+from conversation.outbound import DeliveryDelayedError, DeliveryError
 from conversation.stores.permits import Permits
 from conversation.stores.port import StoreUnavailableError
 from conversation.stores.records import Records
@@ -141,6 +141,14 @@ class Workspaces:
         if not installed:
             return (Finding(subject, ok=True, detail="none yet: open /slack/" + self._app.bot + "/install"),)
         return tuple([await self._checked(one) for one in installed[:MOST_CHECKED]])
+
+    async def missing_scopes(self) -> tuple[str, ...] | None:
+        """Those that some installation lacks; None if there is none yet. Raises DeliveryDelayedError."""
+        try:
+            lacking = [missing_scopes(one) async for one in self._installations.all()]
+        except StoreUnavailableError as error:
+            raise DeliveryDelayedError(str(error), STORE_AGAIN) from None
+        return tuple(sorted({name for one in lacking for name in one})) if lacking else None
 
     async def close(self) -> None:
         for one in self._at_hand.values():
