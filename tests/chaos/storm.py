@@ -30,6 +30,7 @@ EDITS = (
     "chat.update",
     "cardkit.v1.card_element.content",
     "cardkit.v1.card.settings",
+    "cardkit.v1.card.update",
 )
 
 _BAD: tuple[Network, ...] = ("slow", "cut", "stalled", "half open")
