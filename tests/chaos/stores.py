@@ -25,12 +25,10 @@ class ChaosStore(Protocol):
         """The configuration's section, for a replica that reaches the store at this port."""
         ...
 
-    async def restart(self, seconds: float) -> None:
-        """Kill it, and start it again after so long."""
-        ...
-
-    async def promote(self, seconds: float) -> None:
-        """Kill the primary, and start it again after so long: by then another is in its place."""
+    async def fail(self, seconds: float) -> None:
+        """Kill the server, and start it again after so long; where it has a replica, that is in its place by then.
+        A file has no server.
+        """
         ...
 
     def remove(self) -> None: ...
@@ -44,15 +42,12 @@ class _Redis:
     def settings(self, port: int, folder: Path) -> dict[str, object]:
         return {"url": f"redis://127.0.0.1:{port}", "namespace": "chaos"}
 
-    async def restart(self, seconds: float) -> None:
+    async def fail(self, seconds: float) -> None:
         self._server.kill()
         try:
             await asyncio.sleep(seconds)
         finally:
             await asyncio.to_thread(self._server.start)
-
-    async def promote(self, seconds: float) -> None:
-        raise NotImplementedError
 
     def remove(self) -> None:
         self._server.remove()
@@ -75,10 +70,7 @@ class _RedisWithSentinel:
             "durability": "replicated",
         }
 
-    async def restart(self, seconds: float) -> None:
-        raise NotImplementedError
-
-    async def promote(self, seconds: float) -> None:
+    async def fail(self, seconds: float) -> None:
         """The lone Sentinel needs half a second to notice."""
         self._primary.kill()
         self._primary, self._replica = self._replica, self._primary
@@ -98,11 +90,8 @@ class _Sqlite:
     def settings(self, port: int, folder: Path) -> dict[str, object]:
         return {"url": f"sqlite:///{folder / 'turnkeeper.db'}"}
 
-    async def restart(self, seconds: float) -> None:
-        raise NotImplementedError
-
-    async def promote(self, seconds: float) -> None:
-        raise NotImplementedError
+    async def fail(self, seconds: float) -> None:
+        pass
 
     def remove(self) -> None:
         pass

@@ -132,7 +132,7 @@ class Storm:
             return
         self._count("store restarts")
         self._history.note("killed", "store", seconds=round(seconds, 1))
-        await self._store.restart(seconds)
+        await self._store.fail(seconds)
         self._history.note("ready", "store")
 
     async def _promote(self, seconds: float) -> None:
@@ -140,7 +140,7 @@ class Storm:
             return
         self._count("promotions")
         self._history.note("killed", "primary", seconds=round(seconds, 1))
-        await self._store.promote(seconds)
+        await self._store.fail(seconds)
         self._history.note("ready", "old primary")
 
     def _count(self, name: str) -> None:
