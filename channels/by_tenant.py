@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from conversation.courtesies import Courtesies, Suggestion
+from conversation.enclosures import Enclosures
 from conversation.messages import Address, Attachment, InboundMessage
 from conversation.outbound import LivePart, Outbound, PartRequest, ShownPart
+from conversation.providers.port import File
 from conversation.source import Earlier, Fetched, Source
 
 
@@ -105,3 +107,16 @@ class SourceByTenant:
 
     async def earlier(self, message: InboundMessage, most: int) -> Sequence[Earlier]:
         return await self._source_of(message.key.tenant).earlier(message, most)
+
+
+class EnclosuresByTenant:
+    """``enclosures_of`` gives those of a workspace or tenant."""
+
+    def __init__(self, enclosures_of: Callable[[str], Enclosures]) -> None:
+        self._enclosures_of = enclosures_of
+
+    async def upload(self, to: Address, file: File) -> str:
+        return await self._enclosures_of(to.bot_tenant).upload(to, file)
+
+    async def share(self, to: Address, ref: str, id: str, *, again: bool) -> None:
+        await self._enclosures_of(to.bot_tenant).share(to, ref, id, again=again)

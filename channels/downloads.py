@@ -81,6 +81,20 @@ class Downloads:
             raise FileError(Trouble.UNREACHABLE, type(error).__name__) from None
         raise FileError(Trouble.UNREACHABLE, "too many redirects")
 
+    async def put(self, address: str, data: bytes) -> None:
+        """Upload to an address that the platform gave for this. Raises FileError."""
+        try:
+            url = URL(address)
+            if not self._is_own(url):
+                raise FileError(Trouble.FORBIDDEN, "not a host of the platform")
+            async with self._session().post(url, data=data, allow_redirects=False) as response:
+                if response.status != _OK:
+                    raise FileError(Trouble.UNREACHABLE, f"HTTP {response.status}")
+        except ValueError:
+            raise FileError(Trouble.UNREACHABLE, "unreadable address") from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise FileError(Trouble.UNREACHABLE, type(error).__name__) from None
+
     async def close(self) -> None:
         if self._http is not None:
             await self._http.close()

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from channels.installing import Installer
 from conversation.controls import Button
+from conversation.enclosures import Enclosures
 from conversation.keys import ConversationKey
 from conversation.messages import Address, InboundMessage, Locale, Sender
 from conversation.outbound import Outbound
@@ -290,6 +291,11 @@ class Channel(Protocol):
     @property
     def source(self) -> Source:
         """What the platform tells besides its events."""
+        ...
+
+    @property
+    def enclosures(self) -> Enclosures:
+        """Files of its answers."""
         ...
 
     def receive(self, request: WebhookRequest) -> Received:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from conversation.busy import Limits, WhenBusy
 from conversation.courtesies import Greeting
+from conversation.enclosures import Enclosures
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage, Sender
 from conversation.outbound import Outbound
@@ -89,7 +90,8 @@ class Bot:
 
     ``choices`` are the ids of the agents that people may choose with ``/agent``. ``feedback``: 👍 and 👎 stand under
     its answers. ``greeting`` is for who opens it for the first time; None: nobody is greeted. Without a
-    ``source`` a turn knows nothing but the texts of its messages.
+    ``source`` a turn knows nothing but the texts of its messages;
+    without ``enclosures`` its answers bring no files.
     """
 
     id: str
@@ -103,6 +105,7 @@ class Bot:
     feedback: bool = True
     greeting: Greeting | None = None
     source: Source | None = None
+    enclosures: Enclosures | None = None
 
     @property
     def selectable(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from conversation.answers import told
 from conversation.bot import Agent, Bot
 from conversation.clock import Clock
 from conversation.controls import Controls
+from conversation.enclosures import named, share, upload
 from conversation.in_flight import InFlight
 from conversation.marks import Marks
 from conversation.offers import offered
@@ -42,7 +43,8 @@ from conversation.retries import Retries
 from conversation.stop import Stop, StoppedError
 from conversation.stores.port import StoreError, TurnStore
 from conversation.stores.transcripts import Transcripts
-from conversation.texts import notice
+from conversation.texts import about_files, notice
+from conversation.texts.troubles import Trouble
 from conversation.turn import CRASHES_BEFORE_DEAD, STOPPING, Claim, Delivery, Final, Outcome, Reason, Turn
 
 CONTEXT_TIMEOUT = 15.0
@@ -146,6 +148,7 @@ class Executor:
             ):
                 final = turn.delivery.final or await self._decide(bot, claim, relay, stop, question)
                 await relay.settle(final)
+                await share(bot.enclosures, turn, final)
             await self._keep_for_retry(bot, turn, relay, final)
         except DeliveryStoppedError:
             # The platform tells of the same wish: heard after this turn it would end the next one.
@@ -207,10 +210,15 @@ class Executor:
         except Exception:  # noqa: BLE001 - the boundary of a turn: it fails visibly, the conversation goes on
             _log.exception("executor crash", turn=turn.id, agent=agent.id)
             return _notice(turn, relay, Outcome("failed", Reason.EXECUTOR_CRASH))
+        files, unsent = await upload(bot.enclosures, turn, question.produced)
+        if files and not relay.has_text:
+            relay.feed(named(question.produced.files))
+        if unsent and relay.has_text:
+            relay.feed(f"\n\n{about_files(Trouble.UNSENT, unsent, turn.message.locale)}")
         texts = relay.texts()
         if not "".join(texts).strip():
             return _notice(turn, relay, Outcome("failed", Reason.EMPTY_REPLY))
-        return Final(texts, relay.answer, Outcome("answered"))
+        return Final(texts, relay.answer, Outcome("answered"), files)
 
     async def _converse(
         self, bot: Bot, agent: Agent, turn: Turn, relay: Relay, stop: Stop, question: Question
@@ -236,7 +244,8 @@ class Executor:
         await self._asking.fill(question, bot.source, agent, turn, history)
 
         def asked() -> Prompt:
-            return context.prompt(agent, history, question.text, question.images, question.said)
+            built = context.prompt(agent, history, question.text, question.images, question.said)
+            return replace(built, attach=None if bot.enclosures is None else question.produced.attach)
 
         prompt = asked()
         try:

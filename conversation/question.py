@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from conversation.bot import Agent
+from conversation.enclosures import Produced
 from conversation.files.read import FileReader, cut_to
 from conversation.messages import InboundMessage, Locale
 from conversation.providers.port import Entry, Image
@@ -42,6 +43,7 @@ class Question:
     images: tuple[Image, ...] = ()
     troubles: dict[Trouble, list[str]] = field(default_factory=dict)
     declined: tuple[str, ...] = ()
+    produced: Produced = field(default_factory=Produced)
     locale: Locale = "en"
 
     @property

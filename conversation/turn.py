@@ -72,11 +72,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """The decided end of a turn: the text of each part, and ``answer``, what the transcript keeps of it."""
+    """The decided end of a turn: the text of each part, and ``answer``, what the transcript keeps of it. ``files``
+    are uploaded already; how the channel refers to them.
+    """
 
     texts: tuple[str, ...]
     answer: str
     outcome: Outcome
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

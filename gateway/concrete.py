@@ -255,6 +255,7 @@ class Maker:
             feedback=settings.feedback,
             greeting=_greeting(settings.welcome),
             source=channel.source,
+            enclosures=channel.enclosures,
         )
 
     def beside_agent(self, agent: Agent) -> Bot | None:

@@ -115,6 +115,8 @@ class Method(Enum):
     CREATE_FOR_PERSON = ("POST", "im/v1/messages?receive_id_type=open_id")
     DELETE = ("DELETE", "im/v1/messages/{}")
     READ = ("GET", "im/v1/messages/{}")
+    UPLOAD_IMAGE = ("POST", "im/v1/images")
+    UPLOAD_FILE = ("POST", "im/v1/files")
     RESOURCE = ("GET", "im/v1/messages/{}/resources/{}?type={}")
     THREAD = (
         "GET",
@@ -140,6 +142,8 @@ _ASKED_SELDOM = frozenset(
         Method.SCOPES,
         Method.READ,
         Method.RESOURCE,
+        Method.UPLOAD_FILE,
+        Method.UPLOAD_IMAGE,
         Method.THREAD,
         Method.USER,
     }
@@ -224,6 +228,15 @@ class _ReactionList(BaseModel):
 
 class _Reactions(Answer):
     data: _ReactionList = _ReactionList()
+
+
+class _Keys(BaseModel):
+    image_key: str = ""
+    file_key: str = ""
+
+
+class _Uploaded(Answer):
+    data: _Keys
 
 
 A = TypeVar("A", bound=Answer)
@@ -358,6 +371,19 @@ class LarkApi:
         body: Body = {"content": text, "sequence": sequence, "uuid": uuid}
         await self._call(Method.CONTENT, body, Answer, card_id, element, has_permit=True)
 
+    async def upload(self, kind: str, name: str, data: bytes) -> str:
+        """Give the platform an "image" or a "file"; its key (docs: "上传图片", "上传文件")."""
+        method = Method.UPLOAD_IMAGE if kind == "image" else Method.UPLOAD_FILE
+        await self._limits[method].take(urgent=False)
+        token = await self._token.get()
+        try:
+            return await self._upload(method, token, kind, name, data)
+        except LarkRefusedError as error:
+            if error.code not in TOKEN_INVALID:
+                raise
+            self._token.drop(token)
+        return await self._upload(method, await self._token.get(), kind, name, data)
+
     def limit_of(self, method: Method) -> Limit:
         return self._limits[method]
 
@@ -381,6 +407,39 @@ class LarkApi:
 
     async def close(self) -> None:
         await self._token.close()
+
+    async def _upload(self, method: Method, token: str, kind: str, name: str, data: bytes) -> str:
+        form = aiohttp.FormData()
+        if kind == "image":
+            form.add_field("image_type", "message")
+            form.add_field("image", data, filename=name)
+        else:
+            form.add_field("file_type", "stream")
+            form.add_field("file_name", name)
+            form.add_field("file", data, filename=name)
+        verb, path = method.value
+        try:
+            async with self._http.request(
+                verb,
+                self._base + path,
+                data=form,
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=_DOWNLOAD_TIMEOUT,
+                allow_redirects=False,
+            ) as response:
+                raw = await response.content.read(_LONGEST_ERROR)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise LarkPendingError(f"upload: {type(error).__name__}", _TRANSIENT_DELAY) from None
+        if response.status >= _SERVER_ERROR:
+            raise LarkPendingError(f"upload: HTTP {response.status}", _TRANSIENT_DELAY)
+        try:
+            code = Answer.model_validate_json(raw).code
+            if code == 0:
+                keys = _Uploaded.model_validate_json(raw).data
+                return keys.image_key or keys.file_key
+        except ValidationError:
+            raise LarkPendingError("upload: unreadable answer", _TRANSIENT_DELAY) from None
+        raise _error("upload", code, response)
 
     async def _download(self, token: str, most: int, *ids: str) -> bytes:
         verb, path = Method.RESOURCE.value

@@ -157,7 +157,7 @@ class CardPart:
         self._opened_at = asyncio.get_running_loop().time()
 
     def _begin(self, text: str) -> None:
-        """Who is known is looked up with the first words: the card may be older than what is known of the question."""
+        """Who is known is looked up with the first words: the card may be older than what is known of them."""
         if text and not self._begun:
             self._begun, self._rendering = True, rendering(self._people())
 

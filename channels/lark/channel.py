@@ -16,6 +16,7 @@ from channels.lark.api import LarkApi
 from channels.lark.buttons import toast
 from channels.lark.controls import Doings
 from channels.lark.direct import ChatBook, DirectChats
+from channels.lark.enclosures import LarkEnclosures
 from channels.lark.events import (
     MESSAGE_RECALLED,
     MESSAGE_RECEIVED,
@@ -50,6 +51,7 @@ from channels.port import (
 )
 from channels.watch import UNWATCHED, PlatformWatch
 from conversation.clock import Clock, SystemClock
+from conversation.enclosures import Enclosures
 from conversation.keys import ConversationKey
 from conversation.messages import Address, stable_id
 from conversation.outbound import DeliveryError, Outbound
@@ -99,6 +101,7 @@ class LarkChannel:
         self._app_id = "" if credentials is None else credentials.app_id
         self._api = LarkApi(http, api_base_url, self._credentials, permits, watch)
         self._outbound = LarkOutbound(self._api, stream=policy.stream)
+        self._enclosures = LarkEnclosures(self._api)
         self._source = LarkSource(self._api, self._app_id, self._outbound.known)
         self._store = store
         self._connection: LongConnection | None = None
@@ -115,6 +118,10 @@ class LarkChannel:
     @property
     def outbound(self) -> Outbound:
         return self._outbound if self._store is None else self._store.outbound
+
+    @property
+    def enclosures(self) -> Enclosures:
+        return self._enclosures if self._store is None else self._store.enclosures
 
     @property
     def source(self) -> Source:

@@ -18,8 +18,9 @@ import orjson
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from channels.by_tenant import ByTenant, SourceByTenant
+from channels.by_tenant import ByTenant, EnclosuresByTenant, SourceByTenant
 from channels.lark.api import Answer, LarkApi, LarkRefusedError, Method, TenantAnswer
+from channels.lark.enclosures import LarkEnclosures
 from channels.lark.outbound import LarkOutbound
 from channels.lark.source import LarkSource
 from channels.lark.token import TenantToken
@@ -73,6 +74,7 @@ class Tenant:
     api: LarkApi
     outbound: LarkOutbound
     source: LarkSource
+    enclosures: LarkEnclosures
 
 
 class StoreApp:
@@ -105,6 +107,7 @@ class StoreApp:
         self._learning: dict[str, asyncio.Task[None]] = {}
         self._asked_at = -RESEND_EVERY
         self.outbound = ByTenant(lambda tenant: self.of(tenant).outbound, self._make("").outbound)
+        self.enclosures = EnclosuresByTenant(lambda tenant: self.of(tenant).enclosures)
         self.source = SourceByTenant(lambda tenant: self.of(tenant).source)
 
     def of(self, tenant: str) -> Tenant:
@@ -268,4 +271,5 @@ class StoreApp:
             fetch=fetch,
         )
         outbound = LarkOutbound(api, stream=self._stream)
-        return Tenant(api, outbound, LarkSource(api, self._credentials.app_id, outbound.known))
+        source = LarkSource(api, self._credentials.app_id, outbound.known)
+        return Tenant(api, outbound, source, LarkEnclosures(api))

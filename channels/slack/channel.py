@@ -30,6 +30,7 @@ from channels.port import (
     Transport,
     WebhookRequest,
 )
+from channels.slack.enclosures import SlackEnclosures
 from channels.slack.events import Envelope, is_form, subscription
 from channels.slack.files import HOSTS
 from channels.slack.install.lifecycle import home_of
@@ -47,6 +48,7 @@ from channels.slack.verify import Verifier
 from channels.slack.web_api import WebApi
 from channels.watch import UNWATCHED, PlatformWatch
 from conversation.clock import Clock, SystemClock
+from conversation.enclosures import Enclosures
 from conversation.keys import ConversationKey
 from conversation.messages import Address
 from conversation.outbound import DeliveryError, Outbound
@@ -102,6 +104,7 @@ class SlackChannel:
         self._several = several
         self._own = SlackOutbound(self._api, policy, Budget(f"slack:{nameless(token)}", permits, watch))
         self._downloads = Downloads(HOSTS, api_base_url)
+        self._enclosures = SlackEnclosures(self._api, self._own.limits, self._downloads)
         self._source = SlackSource(self._api, self._own.limits, self._downloads, self._own.known)
 
     @property
@@ -169,6 +172,10 @@ class SlackChannel:
             subject, ok=True, detail=f"{who.user or who.user_id} in {who.team or 'its workspace'}"
         )
         return (known,) if self._socket is None else (known, await self._socket.check())
+
+    @property
+    def enclosures(self) -> Enclosures:
+        return self._enclosures if self._several is None else self._several.enclosures
 
     @property
     def source(self) -> Source:

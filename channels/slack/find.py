@@ -42,6 +42,7 @@ class _Found(BaseModel):
     ts: str
     user: str | None = None
     bot_id: str | None = None
+    files: tuple[object, ...] = ()
     metadata: Annotated[_Label | _Foreign, Field(union_mode="left_to_right")] | None = None
 
 
@@ -71,8 +72,12 @@ async def look_through(api: WebApi, limits: Limits, part: PartRequest, *, stream
         async for message in messages:
             if isinstance(message.metadata, _Label):
                 labelled.append((message.ts, message.metadata.event_payload.part))
-            elif own is not None and (
-                message.user == own.user_id or (own.bot_id is not None and message.bot_id == own.bot_id)
+            elif (
+                own is not None
+                and not message.files
+                and (  # files of an answer are messages of their own
+                    message.user == own.user_id or (own.bot_id is not None and message.bot_id == own.bot_id)
+                )
             ):
                 unlabelled.append(message.ts)
     return Seen(tuple(labelled), tuple(unlabelled))

@@ -21,6 +21,7 @@ SCOPES = (
     ),
     Need("groups:history", "the same in private channels", "在私有频道中同上"),
     Need("files:read", "files and images that people send", "读取用户发送的文件和图片", optional=True),
+    Need("files:write", "files that an answer brings", "发送回答中的文件", optional=True),
     Need("users:read", "names of the people who write", "读取发言人的姓名", optional=True),
     Need("channels:read", "names of channels that people mention", "读取被提及频道的名称", optional=True),
     Need(

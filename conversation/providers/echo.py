@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 
-from conversation.providers.port import Prompt
+from conversation.providers.port import File, Prompt
 
 _WORD = re.compile(r"\s*\S+\s*")
 
@@ -18,6 +18,10 @@ class EchoProvider:
         self._delay = delay
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str, None]:
+        """Pictures come back too."""
+        if prompt.attach is not None:
+            for image in prompt.entries[-1].images:
+                prompt.attach(File(image.name, image.media_type, image.data))
         for word in _WORD.finditer(prompt.said or prompt.entries[-1].text):
             if word.start():
                 await asyncio.sleep(self._delay)

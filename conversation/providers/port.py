@@ -24,6 +24,15 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A file that is part of an answer."""
+
+    name: str
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One utterance of the conversation."""
 
@@ -59,6 +68,8 @@ class Prompt:
     entries: tuple[Entry, ...]
     told: Callable[[Answered], None] | None = None
     said: str = ""
+    attach: Callable[[File], None] | None = None
+    """Called with each file that the answer brings; None: nobody takes them."""
 
 
 class ProviderError(Exception):

@@ -87,5 +87,6 @@ FILES = {
     Trouble.DAMAGED: "📎 I couldn't read {names}: damaged, protected, or not what the name says.",
     Trouble.FORBIDDEN: "📎 I'm not allowed to open {names}.",
     Trouble.GONE: "📎 {names}: no longer there.",
+    Trouble.UNSENT: "📎 I couldn't send {names}.",
     Trouble.UNREACHABLE: "📎 I couldn't download {names}; please send it again.",
 }

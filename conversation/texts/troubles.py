@@ -17,6 +17,7 @@ class Trouble(StrEnum):
     FORBIDDEN = "forbidden"
     GONE = "gone"
     UNREACHABLE = "unreachable"
+    UNSENT = "unsent"
 
 
 FOR_THE_MODEL = {
@@ -28,5 +29,6 @@ FOR_THE_MODEL = {
     Trouble.DAMAGED: "it is damaged, protected, or not what its name says",
     Trouble.FORBIDDEN: "the platform does not give it to this bot",
     Trouble.GONE: "it was deleted",
+    Trouble.UNSENT: "it could not be sent",
     Trouble.UNREACHABLE: "it could not be downloaded",
 }

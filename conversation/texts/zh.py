@@ -82,5 +82,6 @@ FILES = {
     Trouble.DAMAGED: "📎 无法读取（已损坏、受保护或类型不符）：{names}。",
     Trouble.FORBIDDEN: "📎 我无权打开：{names}。",
     Trouble.GONE: "📎 文件已不存在：{names}。",
+    Trouble.UNSENT: "📎 未能发送：{names}。",
     Trouble.UNREACHABLE: "📎 未能下载，请重新发送：{names}。",
 }

@@ -263,10 +263,28 @@ class LarkStandin(LarkFiles):
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/open-apis/im/v1/messages/{message}/resources/{key}", self._serve_resource),
+            web.post("/open-apis/im/v1/{kind:images|files}", self._take_upload),
             web.route("*", "/open-apis/{path:.*}", self._serve),
             web.post("/callback/ws/endpoint", self.long_connections.endpoint),
             web.get("/long-connection", self.long_connections.serve),
         ]
+
+    async def _take_upload(self, request: web.Request) -> web.StreamResponse:
+        kind: Literal["image", "file"] = "image" if request.match_info["kind"] == "images" else "file"
+        method = f"im.v1.{kind}.create"
+        form = await request.post()
+
+        def effect() -> web.StreamResponse:
+            try:
+                self._check_token(request)
+                too_many = self._quotas[method].ask(self.clock())
+                if too_many is not None:
+                    return self._over_limit(method, too_many)
+                return _ok(self.take_upload(kind, form), top_level=False)
+            except LarkError as error:
+                return self._refused(method, "-", error)
+
+        return await self.perform(method, request, effect)
 
     async def _serve_resource(self, request: web.Request) -> web.StreamResponse:
         method = "im.v1.message_resource.get"

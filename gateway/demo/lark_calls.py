@@ -19,7 +19,7 @@ class TokenRequest(Body):
 
 
 class Reply(Body):
-    msg_type: Literal["text", "post", "interactive"]
+    msg_type: Literal["text", "post", "interactive", "image", "file"]
     content: str
     uuid: str | None = None
     reply_in_thread: bool = False

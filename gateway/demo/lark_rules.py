@@ -203,7 +203,11 @@ def text_of_content(msg_type: str, content: str) -> str:
             return text
         case "post", {**locales} if locales and set(locales) <= {"zh_cn", "en_us", "ja_jp"}:
             return _text_of_post(next(iter(locales.values())))
-        case "text" | "post", _:
+        case "image", {"image_key": str(key)} if key:
+            return f"[image: {key}]"
+        case "file", {"file_key": str(key)} if key:
+            return f"[file: {key}]"
+        case "text" | "post" | "image" | "file", _:
             raise LarkError(230001, f"invalid content of a {msg_type} message")
         case _:
             raise LarkError(230001, f"message type {msg_type} is not understood here")

@@ -253,6 +253,7 @@ class SlackStandin(SlackApi):
             web.get("/api/{method}", self._serve),
             web.get("/socket/{ticket}", self.socket.serve),
             web.get("/files-pri/{id}/{name:.+}", self._serve_file),
+            web.post("/upload/{id}", self._take_upload),
         ]
 
     async def _oauth_access(self, request: web.Request) -> web.StreamResponse:
@@ -289,6 +290,12 @@ class SlackStandin(SlackApi):
         if method == "auth.test":
             return {"team_id": place.id, "team": f"Workspace {place.id}", "is_enterprise_install": place.org}
         return {"teams": [{"id": team} for team in sorted(teams)]} if method == "auth.teams.list" else {}
+
+    async def _take_upload(self, request: web.Request) -> web.StreamResponse:
+        data = await request.read()
+        return await self.perform(
+            "upload", request, lambda: self.archive.upload(request.match_info["id"], data)
+        )
 
     async def _serve_file(self, request: web.Request) -> web.StreamResponse:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 from gateway.demo.slack_blocks import Json, buttons_of
 from gateway.demo.slack_errors import SlackError
 from gateway.demo.slack_events import Workspace
-from gateway.demo.slack_files import Archive, ChannelInfo, FileInfo, UserInfo
+from gateway.demo.slack_files import Archive, ChannelInfo, CompleteUpload, FileInfo, UploadUrl, UserInfo
 from gateway.demo.slack_rules import (
     POST_TEXT_CHARS,
     UPDATE_TEXT_CHARS,
@@ -52,6 +52,7 @@ SCOPES = (
     "chat:write",
     "commands",
     "files:read",
+    "files:write",
     "groups:history",
     "im:history",
     "mpim:history",
@@ -237,6 +238,17 @@ class SlackApi(StandIn):
     def file_info(self, call: FileInfo) -> Json:
         return self.archive.file_info(call, self.url, self.scopes)
 
+    def upload_url(self, call: UploadUrl) -> Json:
+        return self.archive.upload_url(call, self.url, self.scopes)
+
+    def complete_upload(self, call: CompleteUpload) -> Json:
+        self._room(call.channel_id, call.thread_ts)
+        files = self.archive.completed(call, self.scopes)
+        shown = self._add(call.channel_id, "bot", self._workspace.bot_user, call.thread_ts)
+        self.archive.of_messages[call.channel_id, shown.ts] = files
+        self.show(shown, "".join(f"[file: {file.name}]" for file in files))
+        return {"files": [{"id": file.id} for file in files]}
+
     def user_info(self, call: UserInfo) -> Json:
         return self.archive.user_info(call, self.scopes)
 
@@ -364,6 +376,8 @@ METHODS: dict[str, Served] = {
     "conversations.replies": _method(Page, SlackApi.replies),
     "conversations.history": _method(Page, SlackApi.history),
     "conversations.info": _method(ChannelInfo, SlackApi.channel_info),
+    "files.completeUploadExternal": _method(CompleteUpload, SlackApi.complete_upload),
+    "files.getUploadURLExternal": _method(UploadUrl, SlackApi.upload_url),
     "files.info": _method(FileInfo, SlackApi.file_info),
     "users.info": _method(UserInfo, SlackApi.user_info),
     "chat.postEphemeral": _method(Ephemeral, SlackApi.post_ephemeral),

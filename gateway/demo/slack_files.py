@@ -21,6 +21,22 @@ class FileInfo(Arguments):
     file: str
 
 
+class UploadUrl(Arguments):
+    filename: str
+    length: int
+
+
+class _Completed(Arguments):
+    id: str
+    title: str | None = None
+
+
+class CompleteUpload(Arguments):
+    files: list[_Completed]
+    channel_id: str
+    thread_ts: str | None = None
+
+
 class UserInfo(Arguments):
     user: str
 
@@ -39,6 +55,9 @@ class StoredFile:
     data: bytes
     shared: bool = False
     deleted: bool = False
+    length: int | None = None
+    """Of one that the bot uploads: what it announced."""
+    shown_in: list[str] = field(default_factory=list)
 
     def described(self, url: str, *, in_event: bool) -> Json:
         """As an event, or ``files.info``, describes it."""
@@ -54,6 +73,8 @@ class StoredFile:
             "mode": "hosted",
             "is_external": False,
             "file_access": "visible",
+            "channels": [chat for chat in self.shown_in if chat.startswith("C")],
+            "ims": [chat for chat in self.shown_in if chat.startswith("D")],
             "url_private": f"{url}/files-pri/{self.id}/{self.name}",
             "url_private_download": f"{url}/files-pri/{self.id}/download/{self.name}",
         }
@@ -82,6 +103,28 @@ class Archive:
         if file is None or file.deleted:
             raise SlackError("file_deleted" if file else "file_not_found", fault=False)
         return {"file": file.described(url, in_event=False)}
+
+    def upload_url(self, call: UploadUrl, url: str, scopes: set[str]) -> Json:
+        _need("files:write", scopes)
+        file = self.add(call.filename, b"", "application/octet-stream")
+        file.length = call.length
+        return {"file_id": file.id, "upload_url": f"{url}/upload/{file.id}"}
+
+    def upload(self, id: str, data: bytes) -> web.Response:
+        file = self.files.get(id)
+        if file is None or file.length != len(data):
+            return web.Response(status=400, text="length does not match")
+        file.data = data
+        return web.Response(text=f"OK - {len(data)}")
+
+    def completed(self, call: CompleteUpload, scopes: set[str]) -> list[StoredFile]:
+        _need("files:write", scopes)
+        found = [self.files[one.id] for one in call.files if one.id in self.files]
+        if len(found) != len(call.files) or any(not file.data or file.shown_in for file in found):
+            raise SlackError("invalid_arguments")  # not uploaded, or completed before
+        for file in found:
+            file.shown_in.append(call.channel_id)
+        return found
 
     def user_info(self, call: UserInfo, scopes: set[str]) -> Json:
         _need("users:read", scopes)

@@ -42,6 +42,8 @@ TIERS = {
     "conversations.replies": 50,
     "conversations.history": 50,
     "conversations.info": 50,
+    "files.completeUploadExternal": 100,
+    "files.getUploadURLExternal": 100,
     "files.info": 100,
     "users.info": 100,
     "reactions.add": 50,

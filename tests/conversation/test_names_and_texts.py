@@ -89,6 +89,9 @@ def test_what_this_version_stores_stays_readable() -> None:
     )
     assert stored_message.read((GOLDEN / "message.v1.json").read_bytes()) == said
     assert stored_delivery.read((GOLDEN / "delivery.v1.json").read_bytes()) == delivery
+    assert delivery.final is not None
+    brings = Delivery(delivery.parts, replace(delivery.final, files=("image:img_1", "F1")))
+    assert stored_delivery.read((GOLDEN / "delivery.v1.files.json").read_bytes()) == brings
     guest = replace(said, address=replace(said.address, tenant="T2", home="T1"))
     assert stored_message.read((GOLDEN / "message.v1.guest.json").read_bytes()) == guest
     assert (guest.address.bot_tenant, said.address.bot_tenant) == ("T1", "T1")

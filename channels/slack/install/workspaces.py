@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from channels.by_tenant import ByTenant, SourceByTenant
+from channels.by_tenant import ByTenant, EnclosuresByTenant, SourceByTenant
 from channels.downloads import Downloads
 from channels.leased import Budget
 from channels.port import ChannelPolicy, Finding, Upkeep
 from channels.sealing import NO_KEY, NoSealer, Sealer
+from channels.slack.enclosures import SlackEnclosures
 from channels.slack.files import HOSTS
 from channels.slack.install.installation import Installation
 from channels.slack.install.installations import Installations
@@ -67,6 +68,7 @@ class Workspace:
     api: WebApi
     outbound: SlackOutbound
     source: SlackSource
+    enclosures: SlackEnclosures
 
 
 class Workspaces:
@@ -107,6 +109,7 @@ class Workspaces:
         )
         self._downloads = Downloads(HOSTS, app.api_base_url)
         self.outbound = ByTenant(self._outbound_of, self._make("").outbound)
+        self.enclosures = EnclosuresByTenant(lambda team: self._of(team).enclosures)
         self.source = SourceByTenant(lambda team: self._of(team).source)
 
     def api(self, team: str) -> WebApi:
@@ -187,7 +190,8 @@ class Workspaces:
         api = self._api(team)
         budget = Budget(f"slack:{self._app.client_id}:{team}", self._permits, self._watch)
         outbound = SlackOutbound(api, self._policy, budget)
-        return Workspace(api, outbound, SlackSource(api, outbound.limits, self._downloads, outbound.known))
+        source = SlackSource(api, outbound.limits, self._downloads, outbound.known)
+        return Workspace(api, outbound, source, SlackEnclosures(api, outbound.limits, self._downloads))
 
 
 def _lacks(app: OAuthApp, keeping: Keeping) -> str:

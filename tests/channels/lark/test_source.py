@@ -13,6 +13,8 @@ from channels.lark import LarkChannel
 from channels.lark.content import FORWARDED, FORWARDED_NAME
 from channels.port import ChannelPolicy, WebhookRequest
 from conversation.messages import Attachment, InboundMessage
+from conversation.outbound import DeliveryDelayedError, DeliveryRefusedError
+from conversation.providers.port import File
 from conversation.source import FileError
 from conversation.texts.troubles import Trouble
 from gateway.demo.lark import LarkStandin
@@ -185,3 +187,30 @@ async def test_outside_of_a_thread_and_without_the_scope_nothing_was_said_before
     assert await desk.channel.source.earlier(message, 30) == ()
     assert await desk.channel.source.earlier(message, 30) == ()
     assert desk.lark.calls["im.v1.message.list"] == 1, "a refusal holds for a while"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (File("plot.png", "image/png", b"png"), "[image: image_up_0]"),
+        (File("a.txt", "text/plain", b"a"), "[file: file_up_0]"),
+    ],
+)
+async def test_a_file_of_an_answer_is_uploaded_and_sent_once(desk: Desk, file: File, text: str) -> None:
+    message = await desk.hear("draw")
+    files = desk.channel.enclosures
+    ref = await files.upload(message.address, file)
+    desk.lark.fail_next("im.v1.message.reply", "drop_after_effect")
+    with pytest.raises(DeliveryDelayedError):
+        await files.share(message.address, ref, "an-id", again=False)
+    await files.share(message.address, ref, "an-id", again=True)
+    assert [one.text for one in desk.lark.chat("oc_g") if one.author == "bot"] == [text]
+    assert desk.lark.duplicate_sends == 1
+
+
+async def test_an_empty_file_and_one_that_is_too_large_are_not_uploaded(desk: Desk) -> None:
+    message = await desk.hear("draw")
+    for data in (b"", b"x" * ((30 << 20) + 1)):
+        with pytest.raises(DeliveryRefusedError):
+            await desk.channel.enclosures.upload(message.address, File("a", "", data))
+    assert desk.lark.archive.uploaded == {}

@@ -87,6 +87,7 @@ async def test_scopes_that_are_needed_and_not_granted_are_named(
         "channels:read",
         "commands",
         "files:read",
+        "files:write",
         "reactions:write",
         "users:read",
     }

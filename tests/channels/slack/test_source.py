@@ -10,7 +10,8 @@ import pytest
 from channels.port import ChannelPolicy
 from channels.slack import SlackChannel
 from conversation.messages import InboundMessage
-from conversation.outbound import PartRequest, unsaved
+from conversation.outbound import DeliveryRefusedError, DeliveryUnknownError, PartRequest, unsaved
+from conversation.providers.port import File
 from conversation.source import FileError
 from conversation.texts.troubles import Trouble
 from gateway.demo.slack import SlackStandin
@@ -235,3 +236,37 @@ async def test_a_name_that_two_people_have_reaches_neither(desk: Desk) -> None:
     await live.close("@Ann")
     [shown] = [one for one in desk.slack.thread("C1", message.address.thread) if one.author == "bot"]
     assert shown.text == "@Ann"
+
+
+async def test_a_file_of_an_answer_is_uploaded_and_shown_in_its_thread_once(desk: Desk) -> None:
+    part = await desk.ask("p0")
+    files = desk.channel.enclosures
+    ref = await files.upload(part.to, File("plot.png", "image/png", b"png"))
+    assert desk.answers(part) == [], "until it is shared nobody sees it"
+    desk.slack.fail_next("files.completeUploadExternal", "drop_after_effect")
+    with pytest.raises(DeliveryUnknownError):
+        await files.share(part.to, ref, "id", again=False)
+    await files.share(part.to, ref, "id", again=True)
+    assert [one.text for one in desk.answers(part)] == ["[file: plot.png]"]
+    assert desk.slack.archive.files[ref].data == b"png"
+
+
+async def test_a_share_that_did_not_happen_is_repeated(desk: Desk) -> None:
+    part = await desk.ask("p0")
+    ref = await desk.channel.enclosures.upload(part.to, File("a.txt", "text/plain", b"a"))
+    await desk.channel.enclosures.share(part.to, ref, "id", again=True)
+    assert [one.text for one in desk.answers(part)] == ["[file: a.txt]"]
+
+
+async def test_a_file_beside_an_answer_is_not_taken_for_a_lost_stream(desk: Desk) -> None:
+    part = await desk.ask("p0")
+    ref = await desk.channel.enclosures.upload(part.to, File("a.txt", "text/plain", b"a"))
+    await desk.channel.enclosures.share(part.to, ref, "id", again=False)
+    assert await desk.bot.find(part) is None
+
+
+async def test_without_the_scope_nothing_is_uploaded(desk: Desk) -> None:
+    desk.slack.scopes.discard("files:write")
+    part = await desk.ask("p0")
+    with pytest.raises(DeliveryRefusedError):
+        await desk.channel.enclosures.upload(part.to, File("a.txt", "text/plain", b"a"))
