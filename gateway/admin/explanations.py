@@ -18,8 +18,9 @@ class Sentence:
 
 ANSWERED = Sentence("The agent's complete answer was shown to the person.", "智能体的完整回答已显示给用户。")
 OBEYED = Sentence(
-    "It was a command to the conversation, and was carried out; nothing is shown of it in the chat.",
-    "这是一条会话指令，已执行；聊天中不显示任何内容。",
+    "It was a command to the conversation, and was carried out. One that was given in the chat is answered there with"
+    " a short sentence; of one that came by the API nothing is shown.",
+    "这是一条会话指令，已执行。聊天中发出的指令会得到一句简短回复；通过 API 发出的指令不在聊天中显示。",
 )
 WAITING = Sentence(
     "It waits for its turn: messages of one conversation are answered one after the other.",
@@ -55,6 +56,11 @@ IGNORED = Sentence("Ignored so far: {counts}.", "迄今忽略：{counts}。")
 REJECTED = Sentence("Rejected so far: {counts}.", "迄今拒绝：{counts}。")
 
 REASONS = {
+    Reason.UNSUPPORTED: Sentence(
+        "It holds nothing that a bot can read, such as a voice message or a sticker; the person was told what, and"
+        " asked to write instead.",
+        "消息中没有机器人能读取的内容（例如语音或表情贴纸）；已告知用户具体是什么，并请其改用文字。",
+    ),
     Reason.STALE: Sentence(
         "It reached the gateway later than the bot's max_age allows, so the person was asked to send it again;"
         " usually the gateway or the network was down, or a clock is wrong.",

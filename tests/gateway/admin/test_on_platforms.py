@@ -70,7 +70,9 @@ async def test_what_an_admin_says_is_answered_in_the_conversation_where_people_s
         if place == "slack thread":
             assert len({one.thread or one.ts for one in _everything(whole, "C1")}) == 1
         detail = await desk.get(ADMIN, listed.key)
-        assert [one.question for one in detail.transcript or ()] == ["hello", "the office closes at noon"]
+        persons, admins = [one.question for one in detail.transcript or ()]
+        assert persons.endswith("hello"), "where several people talk, who said it and when stands before it"
+        assert admins == "the office closes at noon"
         assert whole.slack.complaints == whole.lark.complaints == []
 
 
@@ -88,7 +90,8 @@ async def test_a_link_copied_in_slack_tells_why_it_was_answered_and_why_not(tmp_
             return f"https://demo.slack.com/archives/C1/p{ts.replace('.', '')}{end}"
 
         (story,) = await whole.admin.turns.explain(ADMIN, link(asked.ts))
-        assert (story.state, story.outcome, story.text) == ("ended", "answered", "hello")
+        assert (story.state, story.outcome) == ("ended", "answered")
+        assert (story.text or "").endswith("hello")
         answer = next(one for one in _everything(whole, "C1") if one.author == "bot")
         assert await whole.admin.turns.explain(ADMIN, link(answer.ts, asked.ts)) == (story,)
         (never,) = await whole.admin.turns.explain(ADMIN, link(chatter.ts))
