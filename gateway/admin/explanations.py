@@ -132,6 +132,10 @@ REASONS = {
         "A newer message of the conversation ended the answer (when_busy: interrupt).",
         "会话中更新的消息结束了此回答（when_busy: interrupt）。",
     ),
+    Reason.UNSUPPORTED: Sentence(
+        "The message held nothing but what this bot cannot read, such as a voice message; the person was told what.",
+        "消息中只有此机器人无法读取的内容，例如语音；已告知用户。",
+    ),
 }
 
 _NO_TOKEN = Sentence(
@@ -141,6 +145,19 @@ _NO_TOKEN = Sentence(
 )
 
 ERRORS = {
+    "app_rate_limited": Sentence(
+        "Slack held events back, as there were more than 30,000 in an hour for this app and workspace: let the app"
+        " subscribe to fewer.",
+        "此应用在该工作区一小时内的事件超过 30,000 个，Slack 已停止推送部分事件：请减少应用订阅的事件。",
+    ),
+    "tokens_revoked": Sentence(
+        "The platform says that the bot's token was withdrawn: install the app again and give the bot its new token.",
+        "平台告知机器人的令牌已被撤销：请重新安装应用，并填写新的令牌。",
+    ),
+    "app_uninstalled": Sentence(
+        "The platform says that the app was removed: install it again and give the bot its new token.",
+        "平台告知应用已被移除：请重新安装，并填写新的令牌。",
+    ),
     "store_unavailable": Sentence(
         "The store could not be reached, so the platform was asked to send its event again.",
         "无法连接存储，已要求平台重新发送事件。",

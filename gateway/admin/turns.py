@@ -255,6 +255,7 @@ _OUTCOMES = {
             Reason.NOT_ALLOWED,
             Reason.CREDENTIAL_MISSING,
             Reason.QUEUE_FULL,
+            Reason.UNSUPPORTED,
         )
     },
     Reason.MALFORMED.value: "dead",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
@@ -14,12 +15,15 @@ from conversation.busy import Limits
 from conversation.messages import InboundMessage
 from conversation.outbound import DeliveryDelayedError, DeliveryRefusedError
 from conversation.providers.port import ProviderError
+from conversation.stores.events import EventKind
 from conversation.turn import Reason
 from gateway.admin import explanations
 from gateway.admin.access import Principal
 from gateway.admin.errors import UnknownError
 from gateway.admin.turns import TurnStory
+from gateway.console.texts import en, zh
 from gateway.hosting import HostedBot
+from gateway.status import TROUBLES
 from tests.conversation.fake_platform import says
 from tests.conversation.made_up import key, message
 from tests.gateway.admin.front_office import ADMIN, STRANGER, VIEWER, FrontOffice, tell
@@ -95,6 +99,17 @@ def test_what_waits_what_runs_and_what_is_tried_again_is_said_so() -> None:
         assert [step.kind for step in again.steps][-1] == "turn.retried"
 
     tell(office, story)
+
+
+def test_every_reason_and_trouble_of_a_platform_has_a_sentence() -> None:
+    assert set(explanations.REASONS) == set(Reason)
+    assert set(explanations.ERRORS) >= TROUBLES
+
+
+def test_every_event_and_reason_is_called_something_in_the_console() -> None:
+    for table in (en.TEXTS, zh.TEXTS):
+        assert {f"event.{kind}" for kind in get_args(EventKind)} <= set(table)
+        assert {f"reason.{reason}" for reason in Reason} <= set(table)
 
 
 def test_why_there_was_no_answer_is_said_for_every_end() -> None:
