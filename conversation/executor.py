@@ -134,7 +134,8 @@ class Executor:
 
         turn = claim.turn
         if self._marks is not None and turn.refusal is None and turn.delivery.final is None:
-            self._marks.received(bot.outbound, turn.message)
+            for message in turn.messages:
+                self._marks.received(bot.outbound, message)
         if turn.message.command is not None and turn.message.origin == "api":
             return Ended(_obeyed(turn))
         relay = Relay(

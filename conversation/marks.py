@@ -20,7 +20,7 @@ from conversation.courtesies import Courtesies
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
 from conversation.outbound import DeliveryDelayedError, DeliveryError, Outbound
-from conversation.turn import Turn
+from conversation.turn import STOPPING, Turn
 
 MOST = 200
 """Calls under way, and what waits for them."""
@@ -59,7 +59,7 @@ class Marks:
         courtesies = outbound.courtesies
         if courtesies is None or not _markable(message) or message.turn_id in self._marked:
             return
-        if self._under_way >= MOST:
+        if self._under_way >= MOST or self._tasks is None:
             return
         self._marked[message.turn_id] = None
         while len(self._marked) > REMEMBERED:
@@ -71,9 +71,11 @@ class Marks:
         courtesies = outbound.courtesies
         if courtesies is None:
             return
+        # One that was stopped while it waited was not begun here, and may have been marked where it was admitted.
+        elsewhere = turn.attempt > 1 or turn.refusal in STOPPING
         for message in turn.messages:
             known = self._marked.pop(message.turn_id, self) is None
-            if _markable(message) and (known or turn.attempt > 1):
+            if _markable(message) and (known or elsewhere):
                 self._after_the_last(message.key, lambda one=message: self._unmark(courtesies, one))  # type: ignore[misc]
 
     def _after_the_last(self, key: ConversationKey, call: Callable[[], Awaitable[None]]) -> None:

@@ -340,6 +340,46 @@ def test_who_takes_a_turn_over_takes_its_mark_away() -> None:
     assert courtesies.marked == set()
 
 
+def test_every_message_of_a_turn_is_marked_and_none_keeps_its_mark_although_another_process_admitted_it() -> (
+    None
+):
+    house = House(says(5.0, "fine"), when_busy="merge", max_replies=1)
+    courtesies = marking(house)
+    admitting = Marks()
+
+    async def story() -> None:
+        there = asyncio.create_task(admitting.run())
+        await asyncio.sleep(0)
+        for text in ("one", "two", "three", "four"):
+            await house.say(message(text))
+            admitting.received(house.bot.outbound, message(text))
+        await asyncio.sleep(1)
+        assert courtesies.marked == {"m-one", "m-two", "m-three", "m-four"}
+        await house.quiet()
+        await asyncio.sleep(1)
+        there.cancel()
+
+    tell(house, story)
+    assert house.outcomes == ["answered", "answered"]
+    assert courtesies.marked == set()
+
+
+def test_a_question_that_is_stopped_while_it_waits_loses_the_mark_of_the_process_that_took_it() -> None:
+    house = House(says(5.0, "fine"))
+    courtesies = marking(house)
+
+    async def story() -> None:
+        await house.say(message("one"))
+        await house.say(message("two"))
+        courtesies.marked.add("m-two")
+        await house.directory.take_back("helpdesk", message("two").turn_id)
+        await house.quiet()
+        await asyncio.sleep(1)
+
+    tell(house, story)
+    assert courtesies.marked == set()
+
+
 def test_what_is_refused_or_for_nobody_is_not_marked() -> None:
     house = House(says("fine"), gates=Gates(users=frozenset({"U1"})))
     courtesies = marking(house)
