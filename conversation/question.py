@@ -9,6 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ EARLIER_MESSAGES = 30
 EARLIER_CHARS = 8_000
 """Of a thread that the bot joins late, the newest."""
 
+_LIKE_A_HEAD = re.compile(r"^[^\n]{1,80} \(\d{4}-\d\d-\d\d \d\d:\d\d UTC\): ", re.MULTILINE)
 _NOT_KEPT = "[the rest of this file was read then and is not kept]"
 
 
@@ -107,6 +109,7 @@ async def _said(source: Source, message: InboundMessage) -> str:
     text = "\n".join(filter(None, (text, *(f"[{name}: cannot be read here]" for name in message.declined))))
     if not message.group:
         return text
+    text = _LIKE_A_HEAD.sub(r"> \g<0>", text)  # nobody speaks for somebody else
     name = await source.name_of(message) or f"Person {message.person[:4]}"
     return f"{named(name, message.sent_at)}: {text}"
 

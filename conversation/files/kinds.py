@@ -43,6 +43,9 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 _LAYOUT = frozenset("\t\n\r\f\x1b")
 _SAMPLE = 4096
 
+READ_BYTES = 1 << 20
+"""Of a text, which is decoded while everybody waits."""
+
 
 def worth_fetching(file: Attachment) -> bool:
     """Whether it may be something that can be read."""
@@ -63,19 +66,23 @@ def is_pdf(data: bytes) -> bool:
 
 
 def text_of(data: bytes) -> str | None:
-    """A text in UTF-8, UTF-16 with its mark, or the Chinese GB 18030; None where it is none of them."""
+    """The first READ_BYTES of a text in UTF-8, UTF-16 with its mark, or the Chinese GB 18030; None where it is none
+    of them.
+    """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return _decoded(data, encoding)
-    if b"\x00" in data:
+    if b"\x00" in data[:READ_BYTES]:
         return None
     text = _decoded(data, "utf-8")
     return text if text is not None else _decoded(data, "gb18030")
 
 
 def _decoded(data: bytes, encoding: str) -> str | None:
+    beginning = data[:READ_BYTES]
     try:
-        text = data.decode(encoding)
+        # A character that is cut apart at the end of the beginning is left out.
+        text = codecs.getincrementaldecoder(encoding)().decode(beginning, len(beginning) == len(data))
     except UnicodeDecodeError:
         return None
     sample = text[:_SAMPLE]

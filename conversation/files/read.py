@@ -154,10 +154,8 @@ class _Desk:
             raise FileError(Trouble.UNSUPPORTED if kind == "application/pdf" else Trouble.DAMAGED)
         fits = cut_to(text[:FILE_CHARS], self.budget)
         self.budget -= tokens(fits)
-        cut = len(fits) < len(text)
-        note = (
-            f' cut="{FOR_THE_MODEL[Trouble.TRUNCATED]}: {len(fits)} of {len(text)} characters"' if cut else ""
-        )
+        cut = len(fits) < len(text) or (kind == "text/plain" and len(data) > kinds.READ_BYTES)
+        note = f' cut="{FOR_THE_MODEL[Trouble.TRUNCATED]}: {len(fits)} characters"' if cut else ""
         harmless = fits.replace(_CLOSING, "</ file>")
         self.read.blocks.append(f'<file name="{file.name}" type="{kind}"{note}>\n{harmless}\n{_CLOSING}')
         if cut:

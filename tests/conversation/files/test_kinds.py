@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conversation.files.kinds import image_type, text_of, worth_fetching
+from conversation.files.kinds import READ_BYTES, image_type, text_of, worth_fetching
 from conversation.files.read import shown_name
 from conversation.messages import Attachment
 from tests.conversation.files.papers import JPEG, PNG, pdf
@@ -59,3 +59,11 @@ def test_a_name_cannot_leave_its_sentence() -> None:
     long = shown_name("x" * 300 + ".pdf")
     assert len(long) <= 80
     assert long.endswith(".pdf")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "gb18030"])
+def test_of_a_large_text_the_beginning_is_decoded_whole(encoding: str) -> None:
+    text = text_of(("a" + "张" * READ_BYTES).encode(encoding))
+    assert text is not None
+    assert set(text) == {"a", "张"}
+    assert len(text) < READ_BYTES
