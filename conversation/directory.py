@@ -40,6 +40,9 @@ RENEW_EVERY = 4.0
 SWEEP_EVERY = 1.0
 """Seconds between two looks for due timers and ready conversations that nobody was woken for."""
 
+LATE_SWEEP_EVERY = 0.1
+"""The same while the event loop lags: what was left waiting is taken up soon after it has caught up."""
+
 MOST_LAG = 0.25
 """Seconds by which the event loop may be late for turns to be claimed."""
 
@@ -156,8 +159,8 @@ class Directory:
         self._tell(admission.stopped)
         if admission.claim is not None:
             self._start(admission.claim)
-        elif self._filling and not may_claim:
-            self._look_again.set()  # slots that are being filled may turn out free
+        elif not may_claim and (self._filling or self._is_late):
+            self._look_again.set()  # slots that are being filled may turn out free, and a late loop catches up
         return admission
 
     async def stop(self, key: ConversationKey, request: str, asked_at: float) -> bool:
@@ -201,9 +204,14 @@ class Directory:
 
     @property
     def _free(self) -> int:
-        if self._draining or (self._running and self._lag() > MOST_LAG):
+        if self._draining or self._is_late:
             return 0
         return self._max_replies - len(self._running) - self._reserved
+
+    @property
+    def _is_late(self) -> bool:
+        """Whether this process has enough to do already."""
+        return bool(self._running) and self._lag() > MOST_LAG
 
     def _tell(self, stopped: Stopped | None) -> bool:
         """Tell the turn that it is stopped, if it runs here; the store tells other processes."""
@@ -243,7 +251,7 @@ class Directory:
             except StoreUnavailableError as error:
                 _log.warning("store unavailable", cause=str(error))
             try:
-                async with asyncio.timeout(SWEEP_EVERY):
+                async with asyncio.timeout(LATE_SWEEP_EVERY if self._is_late else SWEEP_EVERY):
                     await self._look_again.wait()
             except TimeoutError:
                 continue

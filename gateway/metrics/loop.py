@@ -7,10 +7,14 @@ from collections.abc import Iterator
 
 from prometheus_client.core import Metric
 
+from conversation.directory import MOST_LAG
 from gateway.metrics.families import Histograms
 
 PROBE_EVERY = 0.5
 """Seconds between two measurements."""
+
+AGAIN_AFTER = 0.05
+"""Seconds until the next one after the loop was too late, so that it is soon known to have caught up."""
 
 _BOUNDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -38,6 +42,10 @@ class LoopMetrics:
             await asyncio.sleep(PROBE_EVERY)
             self._latest = max(0.0, loop.time() - due)
             self._observed.observe(self._latest)
+            while self._latest > MOST_LAG:
+                due = loop.time() + AGAIN_AFTER
+                await asyncio.sleep(AGAIN_AFTER)
+                self._latest = max(0.0, loop.time() - due)
 
     def collect(self) -> Iterator[Metric]:
         yield from self._lags.collect()

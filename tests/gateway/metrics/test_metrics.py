@@ -185,7 +185,7 @@ def test_the_loop_is_late_after_somebody_worked_and_until_it_was_measured_again(
         loop.work(0.5)
         await asyncio.sleep(0.01)
         lags.append(metrics.lag())
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.05)
         lags.append(metrics.lag())
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
