@@ -5,11 +5,14 @@ person said is lost, and nothing is answered twice.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import signal
 from pathlib import Path
 
+import pytest
 import yaml
 
+from gateway.demo.lark_socket import LONG_CONNECTION
 from gateway.demo.model import Reply
 from gateway.demo.people import Said
 from gateway.demo.slack_socket import SOCKET
@@ -103,3 +106,34 @@ async def test_the_only_gateway_is_killed_and_started_again(tmp_path: Path) -> N
             await here.slack.socket.connected()
         said += [await here.slack.say(SOCKET, channel="D1", user="U1", text="and now")]
         await all_answered(here, said)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("lark_oapi") is None, reason="lark-oapi is not installed")
+async def test_a_gateway_with_a_long_connection_is_killed_and_drained(tmp_path: Path) -> None:
+    """With the real lark-oapi in its process, which goes with the gateway."""
+    async with town(tmp_path, script=lambda m: Reply(f"fine: {m[-1].content}"), start=False) as here:
+        path = tmp_path / "turnkeeper.yaml"
+        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+        written["bots"][1]["transport"] = "long_connection"
+        path.write_text(yaml.safe_dump(written), encoding="utf-8")
+        connections = here.lark.long_connections
+
+        async def started() -> None:
+            await here.gateway.start()
+            async with asyncio.timeout(40):
+                await connections.connected()
+
+        async def say(chat: str) -> Said:
+            return await here.lark.say(LONG_CONNECTION, chat=chat, user="ou_1", text=f"in {chat}")
+
+        await started()
+        said = [await say(f"oc_{number}") for number in range(3)]
+        await here.gateway.kill()
+        await until(lambda: connections.count == 0, 10)
+        await started()
+        said.append(await say("oc_3"))
+        for one in said:
+            await here.answered([one], lambda chat=one.chat: here.lark.chat(chat))  # type: ignore[misc]
+        here.gateway.signal(signal.SIGTERM)
+        assert await here.gateway.ended() == 0
+        assert connections.count == 0
