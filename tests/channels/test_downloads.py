@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
+from yarl import URL
 
 from channels.downloads import Downloads, Hosts, PrivateAddressError, PublicResolver, is_public
 from conversation.source import FileError
@@ -109,6 +110,24 @@ async def test_a_redirect_elsewhere_is_not_followed(
     server.answer = away
     assert await refused(downloads, f"{server.url}a") is Trouble.FORBIDDEN
     assert stranger.asked == [], "neither the token nor anything else went there"
+
+
+async def test_where_the_platform_may_redirect_to_the_token_does_not_go(
+    server: Server, stranger: Server, downloads: Downloads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the stranger stands for a host of the platform's content network."""
+    port = URL(stranger.url).port
+    monkeypatch.setattr(
+        Downloads, "_is_below", lambda _, url, domains: domains == HOSTS.others and url.port == port
+    )
+
+    async def away(_: web.Request) -> web.Response:
+        raise web.HTTPFound(f"{stranger.url}a")
+
+    server.answer = away
+    assert (await downloads.get(f"{server.url}a", TOKEN, 1_000)).data == b"hello"
+    assert server.asked == [("/a", f"Bearer {TOKEN}")]
+    assert stranger.asked == [("/a", None)]
 
 
 @pytest.mark.parametrize(
