@@ -18,8 +18,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakSet
 
-from channels.lark.api import CARD_UNUSABLE, STREAM_CLOSED, LarkApi, LarkRefusedError
+from channels.lark.api import LarkApi
 from channels.lark.buttons import Element, when_ended
+from channels.lark.errors import CARD_UNUSABLE, STREAM_CLOSED, LarkRefusedError
 from channels.lark.render import NOBODY, PLACEHOLDER, plain, rendering, simpler, summary
 from conversation.controls import Controls
 

@@ -11,7 +11,8 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from channels.lark.api import GONE, NO_SUCH_REACTION, SCOPE_MISSING, LarkApi, LarkRefusedError
+from channels.lark.api import LarkApi
+from channels.lark.errors import GONE, NO_SUCH_REACTION, SCOPE_MISSING, LarkRefusedError
 from conversation.courtesies import Suggestion
 from conversation.messages import Address
 from conversation.outbound import DeliveryRefusedError

@@ -5,7 +5,8 @@ Each is uploaded first, then sent as a message with a uuid of its own, of which 
 
 from __future__ import annotations
 
-from channels.lark.api import LarkApi, LarkRefusedError
+from channels.lark.api import LarkApi
+from channels.lark.errors import LarkRefusedError
 from conversation.messages import Address
 from conversation.outbound import DeliveryRefusedError
 from conversation.providers.port import File

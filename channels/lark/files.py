@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import aiohttp
 
-from channels.lark.api import GONE, LarkApi, LarkRefusedError
+from channels.lark.api import LarkApi
 from channels.lark.content import FILE, IMAGE
+from channels.lark.errors import GONE, LarkRefusedError
 from conversation.outbound import DeliveryError
 from conversation.source import FileError
 from conversation.texts.troubles import Trouble

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
-from channels.lark.api import CARD_UNUSABLE, NOT_EDITABLE, LarkApi, LarkPendingError, LarkRefusedError
+from channels.lark.api import LarkApi
+from channels.lark.errors import CARD_UNUSABLE, NOT_EDITABLE, LarkPendingError, LarkRefusedError
 from channels.lark.ref import Ref
 from channels.lark.render import plain, post
 from conversation.controls import Controls

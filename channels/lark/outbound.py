@@ -11,17 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakSet
 
 from channels.acquaintances import Acquaintances
-from channels.lark.api import (
-    CARD_GONE,
-    CARD_UNUSABLE,
-    GONE,
-    LarkApi,
-    LarkPendingError,
-    LarkRefusedError,
-)
+from channels.lark.api import LarkApi
 from channels.lark.buttons import while_growing
 from channels.lark.card import BLOCK, Card, CardPart, card_json
 from channels.lark.courtesies import LarkCourtesies
+from channels.lark.errors import CARD_GONE, CARD_UNUSABLE, GONE, LarkPendingError, LarkRefusedError
 from channels.lark.once import Kind, OncePart
 from channels.lark.ref import Ref
 from channels.lark.render import PLACEHOLDER, cut, settled

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 
 from channels.acquaintances import Acquaintances
-from channels.lark.api import GONE, Answer, LarkApi, LarkRefusedError, Method
+from channels.lark.answers import Answer
+from channels.lark.api import LarkApi
 from channels.lark.content import FORWARDED, read, seconds
+from channels.lark.errors import GONE, LarkRefusedError
 from channels.lark.events import Mention, UserId
 from channels.lark.files import fetch_resource
 from channels.lark.mentions import Mentions
+from channels.lark.methods import Method
 from channels.people import Names, NotAllowedError
 from conversation.messages import Address, Attachment, InboundMessage
 from conversation.outbound import DeliveryDelayedError, DeliveryError

@@ -19,8 +19,11 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from channels.by_tenant import ByTenant, EnclosuresByTenant, SourceByTenant
-from channels.lark.api import Answer, LarkApi, LarkRefusedError, Method, TenantAnswer
+from channels.lark.answers import Answer, TenantAnswer
+from channels.lark.api import LarkApi
 from channels.lark.enclosures import LarkEnclosures
+from channels.lark.errors import LarkRefusedError
+from channels.lark.methods import Method
 from channels.lark.outbound import LarkOutbound
 from channels.lark.source import LarkSource
 from channels.lark.token import TenantToken
