@@ -203,6 +203,46 @@ async def test_a_question_that_waits_is_answered_as_it_was_last_written(chat: Ch
     assert late.admission == "ignored; reason=edited"
 
 
+async def test_who_forgot_to_mention_the_bot_and_adds_it_is_answered_once(chat: Chat) -> None:
+    said = await chat.slack.say(chat.url, channel="C1", user=PERSON, text="Why?", mention=False)
+    assert said.admissions == ["ignored; reason=not_mentioned"]
+    added = {
+        "type": "app_mention",
+        "channel": "C1",
+        "user": PERSON,
+        "team": "T0DEMO",
+        "ts": said.ts,
+        "event_ts": said.ts,
+        "text": "<@U0BOT> Why?",
+        "edited": {"user": PERSON, "ts": f"{chat.slack.clock():.6f}"},
+    }
+    told = [await chat.slack.tell(chat.url, added) for _ in range(2)]
+    assert [one.admission for one in told] == ["accepted", "duplicate"]
+    (shown,) = await chat.answered(1, "C1")
+    assert shown.text.endswith("Why?")
+    assert shown.thread == said.ts
+
+
+async def test_a_voice_message_is_declined_by_name(chat: Chat) -> None:
+    voice = {
+        "type": "message",
+        "subtype": "file_share",
+        "channel": "D1",
+        "channel_type": "im",
+        "user": PERSON,
+        "team": "T0DEMO",
+        "ts": (await chat.slack.say(chat.url, channel="D1", user=PERSON, text="hi")).ts[:-1] + "9",
+        "text": "",
+        "files": [
+            {"id": "F1", "name": "audio_message.m4a", "mimetype": "audio/mp4", "subtype": "slack_audio"}
+        ],
+    }
+    told = await chat.slack.tell(chat.url, voice)
+    await chat.answered(2)
+    assert told.status == 200
+    assert "voice message" in chat.texts()[1]
+
+
 @pytest.mark.parametrize("options", [{"agents": ["research"]}])
 async def test_slash_commands_are_acknowledged_at_once_and_answered_in_their_turn(chat: Chat) -> None:
     for command, text, body in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Literal, cast
 
 from conversation.clock import Clock
 from conversation.keys import ConversationKey
@@ -18,8 +18,6 @@ _DIGIT = 40
 
 _CHUNK = 1000
 """Events that are read at once where a stream is looked through."""
-
-_KINDS: dict[bytes, EventKind] = {kind.encode(): kind for kind in get_args(EventKind)}
 
 
 class RedisEvents:
@@ -122,7 +120,7 @@ def _event(position: int, at: float, fields: dict[bytes, bytes]) -> Event:
     return Event(
         position,
         at,
-        _KINDS[fields[b"kind"]],
+        cast(EventKind, fields[b"kind"].decode()),  # or one of a later version's, beside this one
         ConversationKey.parse(fields[b"key"].decode()),
         fields[b"turn"].decode(),
         fields[b"detail"].decode(),
