@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from channels.port import Ignored, StopReply
+from channels.received import Ignored, StopReply
 from conversation.messages import Command, InboundMessage
 
 CommandName = Literal["stop", "new", "agent", "help"]

@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from channels.port import Channel, Pressed
+from channels.port import Channel
+from channels.received import Pressed
 from conversation.bot import Bot
 from conversation.clock import Clock
 from conversation.controls import Controls

@@ -12,7 +12,8 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from channels.port import Channel, Reply, Transport, WebhookRequest
+from channels.port import Channel, Reply, Transport
+from channels.received import WebhookRequest
 from conversation.directory import Directory
 from gateway.hosting import Hosting
 from gateway.webhooks import Webhooks

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import structlog
 from aiohttp import web
 
-from channels.port import (
+from channels.port import PROBE_TENANT
+from channels.received import (
     NOTHING_TO_SAY,
-    PROBE_TENANT,
     Challenge,
     Edited,
     Ignored,

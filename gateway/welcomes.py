@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from channels.port import Visited
+from channels.received import Visited
 from conversation.bot import Bot
 from conversation.clock import Clock
 from conversation.courtesies import Greeting

@@ -36,19 +36,8 @@ from channels.lark.probe import challenge_probe, message_probe
 from channels.lark.source import LarkSource
 from channels.lark.store_app import StoreApp
 from channels.lark.verify import LarkCredentials, Opened, Verifier
-from channels.port import (
-    MOST_SEEN,
-    PROBE_TENANT,
-    Challenge,
-    ChannelPolicy,
-    Finding,
-    Ignored,
-    Named,
-    Received,
-    Rejected,
-    Transport,
-    WebhookRequest,
-)
+from channels.port import MOST_SEEN, PROBE_TENANT, ChannelPolicy, Finding, Named, Transport
+from channels.received import Challenge, Ignored, Received, Rejected, WebhookRequest
 from channels.watch import UNWATCHED, PlatformWatch
 from conversation.clock import Clock, SystemClock
 from conversation.enclosures import Enclosures

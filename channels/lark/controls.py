@@ -19,7 +19,8 @@ from channels.lark.content import seconds
 from channels.lark.direct import DirectChats
 from channels.lark.events import Header
 from channels.lark.normalise import CHANNEL, conversation_key
-from channels.port import ChannelPolicy, Ignored, Later, Ordered, Pressed, Received, StopReply, Visited
+from channels.port import ChannelPolicy
+from channels.received import Ignored, Later, Ordered, Pressed, Received, StopReply, Visited
 from conversation.keys import ConversationKey
 from conversation.messages import Address, InboundMessage, Sender, stable_id
 from conversation.texts import hint

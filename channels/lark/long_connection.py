@@ -26,7 +26,8 @@ import structlog
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from channels.lark.verify import LarkCredentials, Verifier
-from channels.port import NOTHING_TO_SAY, Finding, Take
+from channels.port import Finding, Take
+from channels.received import NOTHING_TO_SAY
 from conversation.clock import Clock
 
 CHILD = Path(__file__).with_name("long_connection_child.py")

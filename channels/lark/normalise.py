@@ -7,7 +7,8 @@ from channels.lark.content import Content, read, seconds
 from channels.lark.events import EventMessage, Header, MessageRecalled, MessageReceived
 from channels.lark.mentions import Mentions
 from channels.people import one_line
-from channels.port import ChannelPolicy, Ignored, StopReply, TakenBack
+from channels.port import ChannelPolicy
+from channels.received import Ignored, StopReply, TakenBack
 from conversation.keys import ConversationKey
 from conversation.messages import Address, InboundMessage, Sender, stable_id
 

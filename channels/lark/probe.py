@@ -6,7 +6,8 @@ import orjson
 
 from channels.lark.events import MESSAGE_RECEIVED, URL_VERIFICATION
 from channels.lark.verify import LarkCredentials, Verifier
-from channels.port import PROBE_TENANT, WebhookRequest
+from channels.port import PROBE_TENANT
+from channels.received import WebhookRequest
 
 
 def message_probe(verifier: Verifier, credentials: LarkCredentials, text: str, now: float) -> WebhookRequest:

@@ -28,7 +28,8 @@ from channels.lark.outbound import LarkOutbound
 from channels.lark.source import LarkSource
 from channels.lark.token import TenantToken
 from channels.lark.verify import LarkCredentials
-from channels.port import Finding, Upkeep
+from channels.port import Finding
+from channels.received import Upkeep
 from channels.sealing import APP_TICKETS, NO_KEY, SealBrokenError, Sealer, place
 from channels.watch import PlatformWatch
 from conversation.outbound import DeliveryDelayedError, DeliveryError

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from pydantic import ValidationError
 
 from channels.lark.events import Encrypted
-from channels.port import Ignored, Rejected, WebhookRequest
+from channels.received import Ignored, Rejected, WebhookRequest
 
 MAX_SKEW = 12 * 3600
 """Seconds. The last of the platform's retries comes after more than 7 hours; deduplication refuses replays."""

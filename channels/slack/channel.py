@@ -16,20 +16,8 @@ from pydantic import ValidationError
 from channels.downloads import Downloads
 from channels.installing import Installer
 from channels.leased import Budget, nameless
-from channels.port import (
-    MOST_SEEN,
-    PROBE_TENANT,
-    Challenge,
-    ChannelPolicy,
-    Finding,
-    Ignored,
-    Named,
-    Received,
-    Rejected,
-    Revoked,
-    Transport,
-    WebhookRequest,
-)
+from channels.port import MOST_SEEN, PROBE_TENANT, ChannelPolicy, Finding, Named, Transport
+from channels.received import Challenge, Ignored, Received, Rejected, Revoked, WebhookRequest
 from channels.slack.enclosures import SlackEnclosures
 from channels.slack.events import Envelope, is_form, subscription
 from channels.slack.files import HOSTS

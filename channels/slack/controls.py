@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from channels.port import ChannelPolicy, Ignored, Pressed, StopReply, Visited
+from channels.port import ChannelPolicy
+from channels.received import Ignored, Pressed, StopReply, Visited
 from channels.slack.blocks import FEEDBACK, RETRY
 from channels.slack.events import Envelope, HomeOpened, SessionStopped, Timestamp
 from channels.slack.keys import CHANNEL, conversation_key

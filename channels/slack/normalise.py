@@ -10,7 +10,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from channels.commands import command_or_message
-from channels.port import ChannelPolicy, Edited, Ignored, Revoked, StopReply, TakenBack, Visited
+from channels.port import ChannelPolicy
+from channels.received import Edited, Ignored, Revoked, StopReply, TakenBack, Visited
 from channels.slack.controls import home_opened, stop_pressed
 from channels.slack.events import (
     AppUninstalled,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import orjson
 
-from channels.port import PROBE_TENANT, WebhookRequest
+from channels.port import PROBE_TENANT
+from channels.received import WebhookRequest
 from channels.slack.verify import Verifier
 
 

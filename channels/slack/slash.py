@@ -14,7 +14,8 @@ import orjson
 from pydantic import BaseModel, Field
 
 from channels.commands import ordered, read_command
-from channels.port import ChannelPolicy, Ignored, Ordered, Pressed, StopReply, Told
+from channels.port import ChannelPolicy
+from channels.received import Ignored, Ordered, Pressed, StopReply, Told
 from channels.slack.controls import pressed
 from channels.slack.keys import CHANNEL, conversation_key, is_direct
 from conversation.messages import Address, InboundMessage, Sender, stable_id

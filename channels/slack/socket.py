@@ -25,7 +25,8 @@ import orjson
 import structlog
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from channels.port import NOTHING_TO_SAY, Finding, Take, WebhookRequest
+from channels.port import Finding, Take
+from channels.received import NOTHING_TO_SAY, WebhookRequest
 from channels.slack.verify import Verifier
 from channels.slack.web_api import Call, WebApi
 from conversation.clock import Clock

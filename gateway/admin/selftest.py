@@ -16,7 +16,8 @@ import aiohttp
 import orjson
 
 from channels.playground import CHANNEL, Chats
-from channels.port import PROBE_TENANT, Challenge, Channel, Ignored, Rejected
+from channels.port import PROBE_TENANT, Channel
+from channels.received import Challenge, Ignored, Rejected
 from conversation.bot import Bot
 from conversation.clock import Clock
 from conversation.directory import Directory

@@ -12,7 +12,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, get_
 from opentelemetry.util.types import AttributeValue
 from typing_extensions import override
 
-from channels.port import WebhookRequest
+from channels.received import WebhookRequest
 from conversation.busy import Limits, WhenBusy
 from conversation.directory import Directory, RunTurn
 from conversation.keys import ConversationKey

@@ -10,7 +10,8 @@ import aiohttp
 from channels.by_tenant import ByTenant, EnclosuresByTenant, SourceByTenant
 from channels.downloads import Downloads
 from channels.leased import Budget
-from channels.port import ChannelPolicy, Finding, Upkeep
+from channels.port import ChannelPolicy, Finding
+from channels.received import Upkeep
 from channels.sealing import NO_KEY, NoSealer, Sealer
 from channels.slack.enclosures import SlackEnclosures
 from channels.slack.files import HOSTS

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from multidict import CIMultiDict
 
 from channels.lark import LarkCredentials
-from channels.port import WebhookRequest
+from channels.received import WebhookRequest
 
 PAYLOADS = Path(__file__).parents[2] / "payloads" / "lark"
 NOW = 1_800_000_000.0

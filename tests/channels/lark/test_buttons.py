@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from channels.port import Pressed, Received, StopReply, WebhookRequest
+from channels.received import Pressed, Received, StopReply, WebhookRequest
 from conversation.controls import Controls
 from conversation.keys import ConversationKey
 from conversation.messages import Locale, person_id

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from channels.lark import LarkCredentials
-from channels.port import (
+from channels.port import ChannelPolicy
+from channels.received import (
     Challenge,
-    ChannelPolicy,
     Ignored,
     Later,
     Ordered,

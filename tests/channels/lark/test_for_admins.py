@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from channels.lark import LarkCredentials
-from channels.port import Challenge, ChannelPolicy, Rejected, WebhookRequest
+from channels.port import ChannelPolicy
+from channels.received import Challenge, Rejected, WebhookRequest
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage, stable_id
 from conversation.outbound import DeliveryDelayedError, PartRequest, unsaved

@@ -15,7 +15,8 @@ import pytest
 
 from channels.lark.long_connection import LongConnection
 from channels.lark.verify import LarkCredentials, Opened, Verifier
-from channels.port import Reply, WebhookRequest
+from channels.port import Reply
+from channels.received import WebhookRequest
 from conversation.clock import SystemClock
 
 OTHER = Path(__file__).with_name("other_child.py")

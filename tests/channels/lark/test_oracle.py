@@ -16,7 +16,7 @@ import pytest
 
 from channels.lark.card import card_json
 from channels.lark.once import content_of
-from channels.port import Challenge, Ignored
+from channels.received import Challenge, Ignored
 from conversation.messages import InboundMessage
 from tests.channels.lark.conftest import MakeChannel
 from tests.channels.lark.signing import (

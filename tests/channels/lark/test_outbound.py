@@ -15,7 +15,8 @@ from aiohttp.test_utils import TestServer
 from channels.lark import LarkChannel, LarkCredentials
 from channels.lark import api as api_module
 from channels.lark import card as card_module
-from channels.port import ChannelPolicy, Ignored, WebhookRequest
+from channels.port import ChannelPolicy
+from channels.received import Ignored, WebhookRequest
 from conversation.messages import Address, InboundMessage
 from conversation.outbound import DeliveryDelayedError, DeliveryRefusedError, Outbound, PartRequest
 from conversation.turn import part_id

@@ -9,16 +9,8 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from channels.lark import LarkChannel, LarkCredentials
-from channels.port import (
-    Challenge,
-    Channel,
-    ChannelPolicy,
-    Ignored,
-    Rejected,
-    StopReply,
-    TakenBack,
-    WebhookRequest,
-)
+from channels.port import Channel, ChannelPolicy
+from channels.received import Challenge, Ignored, Rejected, StopReply, TakenBack, WebhookRequest
 from conversation.keys import ConversationKey
 from conversation.messages import Address, InboundMessage, Sender
 from gateway.demo.lark import LarkStandin

@@ -11,7 +11,8 @@ from aiohttp.test_utils import TestServer
 
 from channels.lark import LarkChannel
 from channels.lark.content import FORWARDED, FORWARDED_NAME
-from channels.port import ChannelPolicy, WebhookRequest
+from channels.port import ChannelPolicy
+from channels.received import WebhookRequest
 from conversation.messages import Attachment, InboundMessage
 from conversation.outbound import DeliveryDelayedError, DeliveryRefusedError
 from conversation.providers.port import File

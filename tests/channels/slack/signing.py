@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Mapping
 from pathlib import Path
 
-from channels.port import WebhookRequest
+from channels.received import WebhookRequest
 
 PAYLOADS = Path(__file__).parents[2] / "payloads" / "slack"
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"

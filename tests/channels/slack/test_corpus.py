@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from channels.port import (
+from channels.received import (
     Challenge,
     Edited,
     Ignored,

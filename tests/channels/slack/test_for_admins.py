@@ -7,7 +7,8 @@ import time
 import orjson
 import pytest
 
-from channels.port import Challenge, ChannelPolicy, Ignored, Rejected, WebhookRequest
+from channels.port import ChannelPolicy
+from channels.received import Challenge, Ignored, Rejected, WebhookRequest
 from channels.slack.manifest import SCOPES
 from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage

@@ -11,7 +11,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from channels.leased import Budget
-from channels.port import ChannelPolicy, WebhookRequest
+from channels.port import ChannelPolicy
+from channels.received import WebhookRequest
 from channels.slack import SlackChannel, limits, post, render, stream
 from conversation.messages import InboundMessage
 from conversation.outbound import (

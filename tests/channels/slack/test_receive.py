@@ -12,15 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from channels.port import (
-    Challenge,
-    ChannelPolicy,
-    Ignored,
-    Rejected,
-    StopReply,
-    TakenBack,
-    WebhookRequest,
-)
+from channels.port import ChannelPolicy
+from channels.received import Challenge, Ignored, Rejected, StopReply, TakenBack, WebhookRequest
 from channels.slack import SlackChannel, SlackCredentials
 from conversation.keys import ConversationKey
 from conversation.messages import Address, InboundMessage, Sender
