@@ -31,6 +31,7 @@ from channels.lark.answers import (
 )
 from channels.lark.errors import (
     NO_THREAD,
+    QUESTION_GONE,
     TOKEN_INVALID,
     TOO_MANY_REQUESTS,
     TRANSIENT_DELAY,
@@ -48,7 +49,7 @@ from channels.leased import Budget, PerChat
 from channels.watch import UNWATCHED, PlatformWatch
 from conversation import lease
 from conversation.messages import Address
-from conversation.outbound import SEND_TIMEOUT, DeliveryError, DeliveryRefusedError
+from conversation.outbound import SEND_TIMEOUT, DeliveryError, DeliveryRefusedError, DeliveryStoppedError
 from conversation.stores.permits import Permits
 
 RATE, BURST = 0.95 * 1000 / 60, 0.95 * 50
@@ -142,14 +143,19 @@ class LarkApi:
             raise
 
     async def _reply(self, to: Address, body: Body) -> str:
-        if to.thread:
-            try:
-                in_thread = {**body, "reply_in_thread": True}
-                return (await self._call(Method.REPLY, in_thread, Sent, to.message)).data.message_id
-            except LarkRefusedError as error:
-                if error.code not in NO_THREAD:
-                    raise
-        return (await self._call(Method.REPLY, body, Sent, to.message)).data.message_id
+        try:
+            if to.thread:
+                try:
+                    in_thread = {**body, "reply_in_thread": True}
+                    return (await self._call(Method.REPLY, in_thread, Sent, to.message)).data.message_id
+                except LarkRefusedError as error:
+                    if error.code not in NO_THREAD:
+                        raise
+            return (await self._call(Method.REPLY, body, Sent, to.message)).data.message_id
+        except LarkRefusedError as error:
+            if error.code not in QUESTION_GONE:
+                raise
+            raise DeliveryStoppedError(f"{error}: the question was taken back") from None
 
     async def edit(self, message: str, msg_type: str, content: Body) -> None:
         body: Body = {"msg_type": msg_type, "content": _json(content)}

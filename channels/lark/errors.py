@@ -22,6 +22,8 @@ GONE = frozenset({230011, 230110, 231003})
 NOT_EDITABLE = frozenset({230072, 230075})
 NO_THREAD = frozenset({230071, 230072})
 """Of a reply: the group has no threads, or this message takes none; then it is an ordinary reply."""
+QUESTION_GONE = frozenset({230011, 230110})
+"""Of a reply: what it answers was recalled or deleted."""
 CARD_GONE = frozenset({200740, 200750})
 RECIPIENT_LOST = GONE | {230002, 230006, 230013, 230034, 230035, 230053, 232009}
 CONTENT_REFUSED = frozenset({230022, 230025, 230028})

@@ -193,6 +193,16 @@ async def test_an_answer_that_the_platform_censors_is_replaced_by_a_sentence(
         assert f"(code {code})" in (tmp_path / "gateway.log").read_text()
 
 
+async def test_a_question_that_is_gone_when_its_answer_comes_is_no_failure(tmp_path: Path) -> None:
+    async with town(tmp_path, script=script) as here:
+        here.lark.fail_next("im.v1.message.reply", error=230011)
+        assert (await here.lark_dm("never mind")).accepted
+        assert (await here.lark_dm("and this?")).accepted
+        await until(lambda: "fine: and this?" in texts(here), 20, lambda: texts(here))
+        assert len(replies(here)) == 1
+        assert "delivery refused" not in (tmp_path / "gateway.log").read_text()
+
+
 async def test_who_cannot_be_reached_is_told_nothing_and_the_next_one_is_answered(tmp_path: Path) -> None:
     async with town(tmp_path, script=script) as here:
         here.lark.fail_next("im.v1.message.reply", error=230013, times=2)

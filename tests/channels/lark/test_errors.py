@@ -9,7 +9,7 @@ import pytest
 
 from conversation.controls import Controls
 from conversation.keys import ConversationKey
-from conversation.outbound import DeliveryDelayedError, DeliveryRefusedError
+from conversation.outbound import DeliveryDelayedError, DeliveryRefusedError, DeliveryStoppedError
 from tests.channels.lark.test_outbound import (
     CONTENT,
     CREATE_CARD,
@@ -119,8 +119,6 @@ async def test_without_the_sending_scope_nothing_is_seen(desk: Desk) -> None:
         (230035, "refused"),
         (230053, "the person has muted the bot"),
         (232009, "the chat was dissolved"),
-        (230011, "refused"),
-        (230110, "refused"),
         (230022, "refused"),
         (230028, "refused"),
     ],
@@ -132,6 +130,19 @@ async def test_what_is_refused_for_good_is_not_tried_again(
     desk = await desks.open(stream=stream)
     desk.platform.fail_next(REPLY, error=code)
     with pytest.raises(DeliveryRefusedError, match=rf"{why} \(code {code}\)"):
+        await answer(desk)
+    assert seen(desk) == []
+    assert desk.platform.calls[REPLY] == 1
+
+
+@pytest.mark.parametrize("code", [230011, 230110])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_question_that_was_recalled_or_deleted_is_answered_no_more(
+    desks: Desks, stream: bool, code: int
+) -> None:
+    desk = await desks.open(stream=stream)
+    desk.platform.fail_next(REPLY, error=code)
+    with pytest.raises(DeliveryStoppedError, match=str(code)):
         await answer(desk)
     assert seen(desk) == []
     assert desk.platform.calls[REPLY] == 1
