@@ -206,7 +206,7 @@ async def test_a_question_that_waits_is_answered_as_it_was_last_written(chat: Ch
 async def test_who_forgot_to_mention_the_bot_and_adds_it_is_answered_once(chat: Chat) -> None:
     said = await chat.slack.say(chat.url, channel="C1", user=PERSON, text="Why?", mention=False)
     assert said.admissions == ["ignored; reason=not_mentioned"]
-    added = {
+    added: dict[str, object] = {
         "type": "app_mention",
         "channel": "C1",
         "user": PERSON,
@@ -224,7 +224,7 @@ async def test_who_forgot_to_mention_the_bot_and_adds_it_is_answered_once(chat: 
 
 
 async def test_a_voice_message_is_declined_by_name(chat: Chat) -> None:
-    voice = {
+    voice: dict[str, object] = {
         "type": "message",
         "subtype": "file_share",
         "channel": "D1",
