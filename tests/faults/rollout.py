@@ -25,11 +25,11 @@ import aiohttp
 from gateway.demo.gateway_process import Addresses, Credentials, GatewayProcess
 from gateway.demo.lark import LarkStandin
 from gateway.demo.model import ModelStandin
-from gateway.demo.people import Delivery
+from gateway.demo.people import ACK_DEADLINE, Delivery
 from gateway.demo.slack import SlackStandin
 from tests.chaos.history import History
 from tests.chaos.load import People, Talk
-from tests.chaos.verdict import Findings, judge
+from tests.chaos.verdict import Findings, judge, taken
 from tests.chaos.watch import Watch
 from tests.town import reconfigure
 
@@ -125,12 +125,16 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @dataclass(slots=True)
 class Figures:
-    """What the people saw of it, and how the pods ended. ``refused``: webhooks that were not answered with 200, each
-    of which the platform sent again.
+    """What the people saw of it.
+
+    ``refused``: webhooks that were not answered with 200, each of which the platform sent again; ``late``: how many
+    had no answer in time, as of a busy machine; ``never_taken``: what was said and none of whose webhooks was taken.
     """
 
     findings: list[Findings] = field(default_factory=list)
     refused: list[Delivery] = field(default_factory=list)
+    late: int = 0
+    never_taken: list[str] = field(default_factory=list)
     webhooks: int = 0
     asked: Counter[str] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
@@ -320,7 +324,12 @@ async def talking_cluster(
                 await deployment.close()
             deliveries = [one for talk in people.talks for said in talk.said for one in said.deliveries]
             figures.webhooks = len(deliveries)
-            figures.refused = [one for one in deliveries if one.status != 200]
+            failed = [one for one in deliveries if one.status != 200]
+            figures.refused = [one for one in failed if one.took < ACK_DEADLINE]
+            figures.late = len(failed) - len(figures.refused)
+            figures.never_taken = [
+                said.text for talk in people.talks for said in talk.said if not taken(said)
+            ]
             figures.complaints = watch.complaints
 
 
