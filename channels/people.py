@@ -26,6 +26,7 @@ REFUSAL_HOLDS = 600.0
 """Seconds for which nobody's name is asked after the app was refused: a scope has to be granted first."""
 
 MOST_ASKED = 20
+FULL_HOLDS = 1.0
 AWAY_HOLDS = 30.0
 UNKNOWN_HOLDS = 3600.0
 LONGEST_NAME = 60
@@ -100,7 +101,9 @@ class Names:
     async def _find(self, id: str) -> str:
         try:
             async with asyncio.timeout(ASKED_WITHIN):
-                await self._limit.take(urgent=False)
+                if not await self._limit.try_take():
+                    self._be_quiet(FULL_HOLDS)  # an answer does not wait for names
+                    return ""
                 name = await self._ask(id)
         except NotAllowedError:
             self._be_quiet(REFUSAL_HOLDS)
