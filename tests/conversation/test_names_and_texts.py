@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from conversation import context
 from conversation.bot import Agent
 from conversation.keys import ConversationKey, MalformedKeyError
-from conversation.messages import Attachment, Locale
+from conversation.messages import Attachment, Locale, Sender
 from conversation.providers.port import Entry
 from conversation.stored import UnreadableRecordError, stored_delivery, stored_message
 from conversation.texts import about_files, en, hint, locale_of, notice, zh
@@ -109,6 +109,8 @@ def test_what_this_version_stores_stays_readable() -> None:
         message("look"), identity="T1:C1:1.4", group=True, attachments=(picture, Attachment("file", "a.txt"))
     )
     assert stored_message.read((GOLDEN / "message.v1.files.json").read_bytes()) == with_files
+    of_others = replace(message("all"), identity="T1:C1:1.5", mentioned=(Sender("U2", "T1", "Ann"),))
+    assert stored_message.read((GOLDEN / "message.v1.mentioned.json").read_bytes()) == of_others
     assert stored_message.read(stored_message.write(bind)) == bind
     assert stored_message.read(stored_message.write(said)) == said
     assert stored_delivery.read(stored_delivery.write(delivery)) == delivery
