@@ -170,6 +170,16 @@ class Histories(RuleBasedStateMachine):
             )
             self._same_stopped(engine, model)
 
+    @rule(back=st.integers(0, 5), at=st.integers(1, 3))
+    def edit(self, back: int, at: int) -> None:
+        if back >= len(self.said):
+            return
+        said = self.said[-1 - back]
+        if self.clock.now() - self.said_at[said.turn_id] < SEEN_FOR:
+            now = replace(said, text=f"{said.text}, version {at}", edited_at=float(at))
+            engine, model = (self.runner.run(store.turns.edit(now)) for store in (self.engine, self.model))
+            assert engine == model
+
     @rule()
     def repair(self) -> None:
         engine, model = (self.runner.run(store.turns.due_repairs(9)) for store in (self.engine, self.model))
