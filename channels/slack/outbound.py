@@ -129,7 +129,7 @@ class SlackOutbound:
         for part in parts:
             message = self._message(part.request, _ts(part.ref))
             try:
-                await PostedPart(self._api, self._limits, message, None).show(part.text, part.controls)
+                await PostedPart(self._api, self._limits, message, None).show_again(part.text, part.controls)
             except errors.SlackRefusedError as refused:
                 if refused.code != "message_not_found":  # else somebody deleted it
                     raise

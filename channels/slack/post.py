@@ -141,9 +141,13 @@ class PostedPart:
             await self._limits.update.take(urgent=False)
             self._permit = True
 
-    async def show(self, text: str, controls: Controls | None = None) -> None:
+    async def show(self, text: str) -> None:
         self._rendering.grow(text)
-        await self._update(self._rendering.shown or PLACEHOLDER, controls, urgent=False)
+        await self._update(self._rendering.shown or PLACEHOLDER, None, urgent=False)
+
+    async def show_again(self, text: str, controls: Controls | None) -> None:
+        """A final text, for which nobody waits."""
+        await self._update(self._rendering.finish(text) or PLACEHOLDER, controls, urgent=False)
 
     async def close(self, text: str, controls: Controls | None = None) -> None:
         await self._update(self._rendering.finish(text) or PLACEHOLDER, controls, urgent=True)

@@ -14,6 +14,8 @@ from channels.leased import Budget
 from channels.port import ChannelPolicy
 from channels.received import WebhookRequest
 from channels.slack import SlackChannel, limits, post, render, stream
+from conversation.controls import Controls
+from conversation.keys import ConversationKey
 from conversation.messages import InboundMessage
 from conversation.outbound import (
     DeliveryDelayedError,
@@ -106,6 +108,11 @@ async def plain_desk(slack: SlackStandin, make_channel: MakeChannel) -> AsyncIte
     """A bot whose conversation is not the thread, and which therefore does not stream natively."""
     async for desk in desk_of(slack, make_channel(PLAIN, api_base_url=slack.api_base_url)):
         yield desk
+
+
+SOME_CONTROLS = Controls(
+    "a" * 24, "b" * 16, ConversationKey("slack", "helpdesk", "T0DEMO", "D1"), "en", feedback=True
+)
 
 
 def label(part: str) -> dict[str, object]:
@@ -467,6 +474,19 @@ async def test_a_late_edit_over_a_finished_answer_is_written_over(
     await post.PostedPart(desk.channel._api, limits.Limits(Budget()), stale, None).show("Of the old pro")
     await later.repair([ShownPart(part, desk.refs["p0"], "Of the new process")], (), idle)
     assert [text for _, text in desk.answer(part).history][-2:] == ["Of the old pro", "Of the new process"]
+
+
+@pytest.mark.parametrize("text", ["# Done", "2 * 3 = 6 *", "so **it is", "see [this"])
+async def test_what_is_shown_once_more_is_the_end_and_not_what_might_still_grow(
+    plain_desk: Desk, text: str
+) -> None:
+    part = await plain_desk.ask("p0", "D1")
+    await (await plain_desk.bot.open(part, text)).close(text)
+    before = plain_desk.answer(part).text
+    shown = ShownPart(part, plain_desk.refs["p0"], text, SOME_CONTROLS)
+    assert await plain_desk.bot.repair([shown], (), idle)
+    assert plain_desk.answer(part).text == before
+    assert list(plain_desk.answer(part).buttons) == ["Good answer", "Bad answer"]
 
 
 async def test_copies_of_a_finished_answer_are_taken_away_and_nothing_else(plain_desk: Desk) -> None:
