@@ -112,10 +112,14 @@ async def test_static_files_are_the_listed_ones_alone(stranger: Visitor) -> None
         assert (await stranger.get(f"/console/static/{name}")).status in (303, 404)
 
 
-async def test_without_a_token_there_is_no_console(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError):
-        async with console(tmp_path, admin={"listen": "127.0.0.1:1"}):
-            pass
+async def test_without_a_token_the_admins_address_has_metrics_and_no_console(tmp_path: Path) -> None:
+    async with (
+        console(tmp_path, admin={"listen": "127.0.0.1:1"}) as url,
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
+    ):
+        visitor = Visitor(url, http)
+        found = [(await visitor.get(page)).status for page in ("/metrics", "/console/", "/api/v1/bots", "/")]
+        assert found == [200, 404, 404, 404]
 
 
 async def test_over_plain_http_it_is_said_that_browsers_will_not_stay_signed_in(stranger: Visitor) -> None:
