@@ -31,6 +31,12 @@ SCOPES = (
         optional=True,
     ),
     Need("commands", "the slash commands", "斜杠命令", optional=True),
+    Need(
+        "assistant:write",
+        "the status while it works, and suggested questions, of an agent",
+        "智能体的工作状态和建议问题",
+        optional=True,
+    ),
 )
 """Bot token scopes."""
 
@@ -39,6 +45,7 @@ EVENTS = (
     Need("message.im", "direct messages", "私信"),
     Need("message.mpim", "group direct messages", "多人私信"),
     Need("app_home_opened", "greeting who opens the bot", "欢迎打开机器人的人", optional=True),
+    Need("agent_session_stopped", "the stop button while it works", "工作期间的停止按钮", optional=True),
     Need("app_uninstalled", "telling you that the app was removed", "应用被移除时提醒您", optional=True),
     Need("tokens_revoked", "telling you that its token was withdrawn", "令牌被撤销时提醒您", optional=True),
 )
@@ -46,6 +53,9 @@ EVENTS = (
 
 _LONGEST_NAME = 35
 """Characters of an app's name (docs: "App manifest reference", display_information.name); a bot's may have 80."""
+
+_DESCRIPTION = "Ask me anything"
+"""What stands above an empty direct message; at most 300 characters."""
 
 _LONGEST_COMMAND = 32
 """Characters (docs: "App manifest reference", features.slash_commands)."""
@@ -87,6 +97,7 @@ features:
     messages_tab_enabled: true
     messages_tab_read_only_enabled: false
   bot_user: {{display_name: {shown}, always_online: true}}
+  agent_view: {{agent_description: {_DESCRIPTION}}}
   slash_commands:
 {commands}oauth_config:
 {redirect}  scopes:

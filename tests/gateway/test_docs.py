@@ -176,7 +176,7 @@ def test_the_slack_manifest_subscribes_to_what_its_scopes_allow() -> None:
         "message.im": "im:history",
         "message.mpim": "mpim:history",
     }
-    free = {"app_home_opened", "app_uninstalled", "tokens_revoked"}
+    free = {"app_home_opened", "agent_session_stopped", "app_uninstalled", "tokens_revoked"}
     assert {needed[event] for event in events["bot_events"] if event not in free} <= scopes
     assert events["request_url"].endswith("/webhooks/slack/BOT")
     commands = manifest["features"]["slash_commands"]

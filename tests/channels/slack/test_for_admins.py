@@ -85,6 +85,7 @@ async def test_scopes_that_are_needed_and_not_granted_are_named(
     slack.scopes -= {"im:history", "chat:write", "commands"}
     assert await channel.missing_scopes() == ("chat:write", "im:history")
     assert {need.name for need in SCOPES if need.optional} == {
+        "assistant:write",
         "channels:read",
         "commands",
         "files:read",
