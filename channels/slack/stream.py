@@ -66,6 +66,8 @@ class StreamedPart:
         if self._post is not None:
             await self._post.pace()
             return
+        if self._sent == "":
+            return  # opened while all of it could still become something else: the first words go at once
         limit = self._limits.append_stream
         interval = limit.interval(SHORTEST_APPEND, self._limits.live_streams)
         await asyncio.sleep(self._shown_at + interval - asyncio.get_running_loop().time())
@@ -105,7 +107,7 @@ class StreamedPart:
         if not new.strip() or not rendered.startswith(sent):
             return True
         if not self._permit:
-            await self._limits.append_stream.take(urgent=False)
+            await self._limits.append_stream.take(urgent=not sent)
         self._permit = False
         self._sent = None  # until the answer is here, as the call may be cancelled
         try:

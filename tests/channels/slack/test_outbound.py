@@ -132,6 +132,23 @@ async def test_an_answer_in_a_thread_is_streamed_and_ends_labelled(desk: Desk) -
     assert "chat.update" not in desk.slack.calls
 
 
+async def test_words_that_became_certain_after_the_stream_was_opened_are_not_paced_if_they_are_the_first(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SHORTEST_APPEND", 60.0)
+    part = await desk.ask("p0")
+    live = await desk.bot.open(part, "**Be")
+    assert desk.answer(part).text == ""
+    async with asyncio.timeout(5.0):
+        await live.pace()
+        await live.show("**Because** of")
+    assert desk.answer(part).text == "**Because** of"
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await live.pace()
+    await live.close("**Because** of this.")
+
+
 async def test_an_answer_at_the_top_of_a_direct_message_is_posted_and_updated(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
