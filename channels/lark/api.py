@@ -72,6 +72,7 @@ _GRANTED = 1
 
 
 A = TypeVar("A", bound=Answer)
+T = TypeVar("T")
 Body = dict[str, object]
 
 
@@ -212,14 +213,7 @@ class LarkApi:
         """Give the platform an "image" or a "file"; its key (docs: "上传图片", "上传文件")."""
         method = Method.UPLOAD_IMAGE if kind == "image" else Method.UPLOAD_FILE
         await self._limits[method].take(urgent=False)
-        token = await self._token.get()
-        try:
-            return await self._upload(method, token, kind, name, data)
-        except LarkRefusedError as error:
-            if error.code not in TOKEN_INVALID:
-                raise
-            self._token.drop(token)
-        return await self._upload(method, await self._token.get(), kind, name, data)
+        return await self._with_token(lambda token: self._upload(method, token, kind, name, data))
 
     def limit_of(self, method: Method) -> Limit:
         return self._limits[method]
@@ -233,14 +227,7 @@ class LarkApi:
         aiohttp's errors; the caller bounds the time.
         """
         await self._limits[Method.RESOURCE].take(urgent=False)
-        token = await self._token.get()
-        try:
-            return await self._download(token, most, message, key, kind)
-        except LarkRefusedError as error:
-            if error.code not in TOKEN_INVALID:
-                raise
-            self._token.drop(token)
-        return await self._download(await self._token.get(), most, message, key, kind)
+        return await self._with_token(lambda token: self._download(token, most, message, key, kind))
 
     async def close(self) -> None:
         await self._token.close()
@@ -276,7 +263,7 @@ class LarkApi:
                 return keys.image_key or keys.file_key
         except ValidationError:
             raise LarkPendingError("upload: unreadable answer", TRANSIENT_DELAY) from None
-        raise error_of("upload", code, response)
+        raise await self._refusal(method, "upload", code, response)
 
     async def _download(self, token: str, most: int, *ids: str) -> bytes:
         verb, path = Method.RESOURCE.value
@@ -295,10 +282,7 @@ class LarkApi:
                 code = Answer.model_validate_json(await read_at_most(response, _LONGEST_ERROR)).code
             except ValidationError:
                 code = response.status
-            refusal = error_of("resource", code, response)
-            if isinstance(refusal, RateLimitedError):
-                await self._limits[Method.RESOURCE].close_for(refusal.delay)
-            raise refusal
+            raise await self._refusal(Method.RESOURCE, "resource", code, response)
 
     async def ask_without_token(self, method: Method, body: Body, answer: type[A]) -> A:
         """For the methods by which tokens are had."""
@@ -317,15 +301,20 @@ class LarkApi:
     ) -> A:
         if not has_permit:
             await self._limits[method].take(urgent=True)
+        return await self._with_token(
+            lambda token: self._request(method, body, answer, ids, {"Authorization": f"Bearer {token}"})
+        )
+
+    async def _with_token(self, call: Callable[[str], Awaitable[T]]) -> T:
+        """Once more with a new token where the platform knows this one no more."""
         token = await self._token.get()
         try:
-            return await self._request(method, body, answer, ids, {"Authorization": f"Bearer {token}"})
+            return await call(token)
         except LarkRefusedError as error:
             if error.code not in TOKEN_INVALID:
                 raise
             self._token.drop(token)
-        token = await self._token.get()
-        return await self._request(method, body, answer, ids, {"Authorization": f"Bearer {token}"})
+        return await call(await self._token.get())
 
     async def _request(
         self,
@@ -377,10 +366,16 @@ class LarkApi:
             if response.status != TOO_MANY_REQUESTS:
                 raise LarkPendingError(f"{name}: unreadable answer", TRANSIENT_DELAY) from error
             code = TOO_MANY_REQUESTS
+        raise await self._refusal(method, name, code, response)
+
+    async def _refusal(
+        self, method: Method, name: str, code: int, response: aiohttp.ClientResponse
+    ) -> DeliveryError:
+        """What this code means; nobody calls a method that is limited for as long as the platform asks."""
         refusal = error_of(name, code, response)
         if isinstance(refusal, RateLimitedError):
             await self._limits[method].close_for(refusal.delay)
-        raise refusal
+        return refusal
 
 
 def _json(value: Body) -> str:
