@@ -67,15 +67,6 @@ class Names:
         found = ((id, self._current(id)) for id in wanted)
         return {id: known.name for id, known in found if known is not None and known.name}
 
-    def know(self, id: str, name: str) -> None:
-        """An event told it."""
-        self._remember(id, name, NAME_HOLDS)
-
-    def at_hand(self, id: str) -> str:
-        """The name if it is known; nobody is asked."""
-        known = self._current(id)
-        return known.name if known is not None else ""
-
     async def close(self) -> None:
         tasks = tuple(self._asked.values())
         for task in tasks:

@@ -75,10 +75,6 @@ class Tally:
 stored_tally = Stored("turnkeeper.status.v1", Tally)
 
 
-def hour(at: float) -> int:
-    return int(at // HOUR)
-
-
 def bucket(seconds: float) -> int:
     """Durations of one bucket are at most ``_STEP ** bucket`` milliseconds; all below 1 ms are in the first, and all
     above half an hour in the last.

@@ -98,8 +98,6 @@ EVENTS = (
     Need("application.bot.menu_v6", "the bot's menu", "机器人自定义菜单", optional=True),
 )
 
-MENU_KEYS = ("/new", "/stop", "/agent", "/help")
-"""Keys of the bot's menu that are understood; an agent's name may follow, as in ``/agent:research``."""
 
 CONSOLES = {"feishu": "https://open.feishu.cn/app", "lark": "https://open.larksuite.com/app"}
 """The developer console of each region."""

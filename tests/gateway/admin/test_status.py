@@ -21,7 +21,7 @@ from gateway.admin.explanations import ERRORS
 from gateway.admin.status import SCOPES_KNOWN_FOR, BotStatuses, StatusView
 from gateway.hosting import HostedBot
 from gateway.status import KIND, StatusBook
-from gateway.tally import Tally, bucket, hour
+from gateway.tally import HOUR, Tally, bucket
 from gateway.verdict import What
 from tests import virtual_time
 from tests.conversation.fake_platform import in_turn, says
@@ -59,8 +59,9 @@ def test_99_of_100_answers_were_as_quick_as_is_told() -> None:
 
 
 def test_what_was_slow_long_ago_is_forgotten() -> None:
-    old = Tally(slowness={hour(EPOCH): {bucket(2.0): 100}})
-    new = Tally(slowness={hour(EPOCH) + 2: {bucket(0.002): 1}})
+    begun = int(EPOCH // HOUR)
+    old = Tally(slowness={begun: {bucket(2.0): 100}})
+    new = Tally(slowness={begun + 2: {bucket(0.002): 1}})
     assert old.plus(new).ack_p99() == pytest.approx(0.002, rel=0.25)
 
 
