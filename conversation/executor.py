@@ -178,9 +178,8 @@ class Executor:
         return None if shown is None or (shown.retry and self._retries is None) else shown
 
     async def _keep_for_retry(self, bot: Bot, turn: Turn, relay: Relay, final: Final) -> None:
-        shown = offered(bot, turn, final)
-        if shown is not None and shown.retry and self._retries is not None:
-            retries = self._retries
+        shown, retries = self._offered(bot, turn, final), self._retries
+        if shown is not None and shown.retry and retries is not None:
             await persistently(lambda: retries.keep(turn, relay.delivery, final))
 
     async def _give_up(self, turn: Turn, relay: Relay) -> Final:
