@@ -12,6 +12,7 @@ import secrets
 import signal
 import socket
 import sys
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,11 @@ from typing import Self
 import aiohttp
 import yaml
 
-READY_WITHIN = 20.0
+READY_WITHIN = 60.0
+"""Seconds. A start costs about a second of CPU, and tests start many on a busy machine."""
+
+_ASKED_AGAIN_AFTER = aiohttp.ClientTimeout(total=2.0)
+
 STOPPED_WITHIN = 10.0
 LOG_LINES = 15
 
@@ -31,6 +36,7 @@ class GatewayDiedError(Exception):
     def __init__(self, sentence: str, log: str) -> None:
         super().__init__(sentence)
         self.log = log
+        self.add_note(log)
 
 
 def _token(prefix: str = "") -> str:
@@ -68,7 +74,9 @@ class GatewayProcess:
         self._source = source
         self._log = directory / "gateway.log"
         self._config = directory / "turnkeeper.yaml"
-        self._url = f"http://127.0.0.1:{_free_port()}"
+        reserved = _reserve_port()
+        weakref.finalize(self, reserved.close)
+        self._url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
         self._config.write_text(
             yaml.safe_dump(_settings(directory, self._url, credentials, addresses), allow_unicode=True),
             encoding="utf-8",
@@ -162,9 +170,9 @@ class GatewayProcess:
 
     async def _ready(self, session: aiohttp.ClientSession) -> bool:
         try:
-            async with session.get(f"{self._url}/readyz") as answer:
+            async with session.get(f"{self._url}/readyz", timeout=_ASKED_AGAIN_AFTER) as answer:
                 return answer.ok
-        except aiohttp.ClientError:
+        except (aiohttp.ClientError, TimeoutError):
             return False
 
     def _last_lines(self) -> str:
@@ -218,8 +226,11 @@ def _importing(source: Path | None) -> dict[str, str]:
     return {} if source is None else {"PYTHONPATH": str(source)}
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _reserve_port() -> socket.socket:
+    """A port of this machine that goes to nobody, as listener or as a connection's own end, but to a process that
+    asks for it by number; so it stays the gateway's from one start to the next.
+    """
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved

@@ -13,7 +13,7 @@ import aiohttp
 import yaml
 
 from tests.console.visitor import SECRETS_KEY, TOKEN
-from tests.conversation.stores.servers import free_port
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from joserfc.jwk import RSAKey
 
 from tests.console.provider import CLIENT, SECRET, Claims, Provider, provider
 from tests.console.visitor import Page, Visitor, console
-from tests.conversation.stores.servers import free_port
+from tests.ports import free_port
 
 ROLES = {"ann@example.com": "admin", "support": "operator", "staff": "viewer"}
 

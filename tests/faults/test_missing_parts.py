@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from gateway.demo.model import Reply
-from tests.conversation.stores.servers import free_port
 from tests.faults.talk import replies
+from tests.ports import free_port
 from tests.town import Town, town
 from tests.waiting import until
 

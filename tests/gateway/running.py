@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 from conversation.stores.memory import MemoryStore
 from gateway.settings import load
 from gateway.wiring import Gateway, build
-from tests.conversation.stores.servers import free_port
+from tests.ports import free_port
 
 KEY = "a-secrets-key-of-the-tests"
 TOKEN = "an-admin-token-of-the-tests"

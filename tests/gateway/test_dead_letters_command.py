@@ -21,8 +21,9 @@ from gateway.commands.gateway_address import address_of
 from gateway.concrete import make_store
 from gateway.demo.model import Message, Reply
 from tests.conversation.made_up import message
-from tests.conversation.stores.servers import free_port, fresh_namespace, valkey
+from tests.conversation.stores.servers import fresh_namespace, valkey
 from tests.gateway.letters import TEXT, TOKEN, die, settings_in
+from tests.ports import free_port
 from tests.town import Town, town
 from tests.waiting import until
 

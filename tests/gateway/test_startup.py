@@ -19,9 +19,10 @@ from conversation.stores.redis.errors import PERMISSIONS
 from conversation.stores.redis.house import LAYOUT
 from conversation.stores.sqlite.writer import SCHEMA_VERSION
 from tests.conversation.stores import servers
-from tests.conversation.stores.servers import Cluster, ServerProcess, free_port, sentinel_of
+from tests.conversation.stores.servers import Cluster, ServerProcess, sentinel_of
 from tests.conversation.stores.tls import LOGIN, tls
 from tests.gateway.old_redis import old_redis
+from tests.ports import free_port
 
 Store = dict[str, str]
 

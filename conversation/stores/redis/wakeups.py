@@ -56,6 +56,7 @@ class Wakeups:
             self._soon(wake)  # for what happened before this
             asked = False
             while True:
+                _heed_cancellation()
                 told = await subscriber.get_message(timeout=SILENCE)
                 if told is None:
                     if asked:
@@ -79,3 +80,12 @@ class Wakeups:
         self._call = None
         self._called_at = asyncio.get_running_loop().time()
         wake()
+
+
+def _heed_cancellation() -> None:
+    """The driver writes by ``asyncio.wait_for``, which until Python 3.12 forgets a cancellation that comes in the
+    same moment as its answer (python/cpython#86296): whoever listens would then listen forever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

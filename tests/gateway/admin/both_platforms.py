@@ -21,7 +21,7 @@ from gateway.demo.slack import SlackStandin
 from gateway.settings import load
 from gateway.tracing.port import Tracing
 from gateway.wiring import build
-from tests.conversation.stores.servers import free_port
+from tests.ports import free_port
 
 ADMIN = Principal("ada", "admin")
 SECRET, TOKEN = "made-up-signing-secret", "xoxb-made-up"

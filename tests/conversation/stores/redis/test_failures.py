@@ -19,7 +19,8 @@ from conversation.stores.redis.library import Library
 from conversation.turn import Final, Outcome, Reason
 from tests.conversation.made_up import answered, key, message
 from tests.conversation.stores import servers
-from tests.conversation.stores.servers import ServerProcess, free_port
+from tests.conversation.stores.servers import ServerProcess
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -137,3 +137,16 @@ async def test_the_process_that_runs_a_turn_hears_that_it_was_stopped_elsewhere(
         listening.cancel()
     for store in (here, there):
         await store.close()
+
+
+async def test_listening_ends_at_whatever_moment_it_is_cancelled() -> None:
+    store, ear = RedisStore(valkey().url, namespace=fresh_namespace()), Ear()
+    await store.open()
+    for steps in range(0, 400, 3):  # of the event loop; subscribing to all partitions takes about as many
+        listening = asyncio.create_task(store.wakeups.run(ear.wake, ear.stop))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        listening.cancel()
+        ended, _ = await asyncio.wait([listening], timeout=5)
+        assert ended, f"it goes on after {steps} steps"
+    await store.close()
