@@ -213,7 +213,9 @@ class LarkApi:
         """Give the platform an "image" or a "file"; its key (docs: "上传图片", "上传文件")."""
         method = Method.UPLOAD_IMAGE if kind == "image" else Method.UPLOAD_FILE
         await self._limits[method].take(urgent=False)
-        return await self._with_token(lambda token: self._upload(method, token, kind, name, data))
+        return await self._with_token(
+            lambda token: self._watched(method, self._upload(method, token, kind, name, data))
+        )
 
     def limit_of(self, method: Method) -> Limit:
         return self._limits[method]
@@ -227,7 +229,9 @@ class LarkApi:
         aiohttp's errors; the caller bounds the time.
         """
         await self._limits[Method.RESOURCE].take(urgent=False)
-        return await self._with_token(lambda token: self._download(token, most, message, key, kind))
+        return await self._with_token(
+            lambda token: self._watched(Method.RESOURCE, self._download(token, most, message, key, kind))
+        )
 
     async def close(self) -> None:
         await self._token.close()
@@ -325,13 +329,19 @@ class LarkApi:
         headers: dict[str, str],
     ) -> A:
         await lease.before_write(SEND_TIMEOUT)
-        asked_at = time.perf_counter()
+        return await self._watched(method, self._ask(method, body, answer, ids, headers))
+
+    async def _watched(self, method: Method, call: Awaitable[T]) -> T:
+        name, asked_at = method.name.lower(), time.perf_counter()
         try:
-            said = await self._ask(method, body, answer, ids, headers)
+            said = await call
         except DeliveryError as error:
-            self._watch.called(method.name.lower(), result_of_error(error), time.perf_counter() - asked_at)
+            self._watch.called(name, result_of_error(error), time.perf_counter() - asked_at)
             raise
-        self._watch.called(method.name.lower(), "ok", time.perf_counter() - asked_at)
+        except (aiohttp.ClientError, TimeoutError):  # of a download, whose caller decides what it means
+            self._watch.called(name, "unknown", time.perf_counter() - asked_at)
+            raise
+        self._watch.called(name, "ok", time.perf_counter() - asked_at)
         return said
 
     async def _ask(

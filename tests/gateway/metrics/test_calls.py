@@ -11,6 +11,10 @@ import pytest
 from channels.lark import LarkChannel, LarkCredentials
 from channels.leased import Budget
 from channels.slack import SlackChannel, SlackCredentials
+from conversation.messages import Address, Attachment
+from conversation.outbound import DeliveryDelayedError
+from conversation.providers.port import File
+from conversation.source import FileError
 from gateway.demo.lark import LarkStandin
 from gateway.demo.slack import SlackStandin
 from gateway.metrics import Metrics
@@ -100,6 +104,35 @@ async def test_calls_of_lark_are_counted_by_what_came_of_them(http: aiohttp.Clie
     samples = await exposed(metrics, channel="lark")
     assert calls(samples, "bot") == {"unauthorized": 1, "ok": 1, "unknown": 1}
     assert calls(samples, "token") == {"unauthorized": 1, "ok": 2}
+
+
+async def test_files_that_go_to_lark_and_come_from_it_are_counted_too(http: aiohttp.ClientSession) -> None:
+    metrics = Metrics()
+    nobody = Address("oc_1", "om_1", "", "ou_ann", "")
+    async with LarkStandin(
+        app_id="cli_1", app_secret="right", encrypt_key="k", verification_token="t", latency=0
+    ) as lark:
+        channel = LarkChannel(
+            "helpdesk",
+            LarkCredentials("cli_1", "right", "k", "t"),
+            http=http,
+            api_base_url=lark.api_base_url,
+            watch=metrics.platforms.watch("lark", "helpdesk"),
+        )
+        await channel.enclosures.upload(nobody, File("plot.png", "image/png", b"png"))
+        lark.fail_next("im.v1.file.create", "drop_before_effect")
+        with pytest.raises(DeliveryDelayedError):
+            await channel.enclosures.upload(nobody, File("a.txt", "text/plain", b"a"))
+        for _ in range(2):  # the client itself asks once more, on a connection of its own
+            lark.fail_next("im.v1.message_resource.get", "drop_before_effect")
+        for _ in range(2):
+            with pytest.raises(FileError):
+                await channel.source.fetch(nobody, Attachment("file", "a.txt", ref="file:key"), 9)
+        await channel.close()
+    samples = await exposed(metrics, channel="lark")
+    assert calls(samples, "upload_image") == {"ok": 1}
+    assert calls(samples, "upload_file") == {"unknown": 1}
+    assert calls(samples, "resource") == {"unknown": 1, "refused": 1}
 
 
 async def test_a_bot_that_was_removed_has_no_credentials_to_care_for() -> None:
