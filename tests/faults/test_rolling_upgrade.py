@@ -36,41 +36,38 @@ def of_the_chart(values: Values, *, forgotten_after: float) -> Lifecycle:
     )
 
 
-def told(figures: Figures) -> str:
-    return (
+async def rolled(folder: Path, lifecycle: Lifecycle, *, seed: int) -> Figures:
+    """Two pods are replaced while people talk, and nothing is lost or doubled: what came of it."""
+    redis = server("--appendonly", "yes")
+    store: dict[str, object] = {"url": redis.url, "namespace": fresh_namespace()}
+    async with talking_cluster(folder, lifecycle, replicas=2, store=store, seed=seed) as cluster:
+        first = list(cluster.deployment.pods)
+        await cluster.deployment.roll()
+        await cluster.deployment.calm()
+    redis.remove()
+    figures = cluster.figures
+    print(
         f"{figures.answered} messages in {figures.seconds:.0f} s over {figures.webhooks} webhooks,"
         f" {len(figures.refused)} of them not answered with 200; {figures.asked_again} models asked again;"
-        f" {figures.notices} notices; faults: {figures.faults}"
+        f" pods ended after {[f'{pod.ended_after:.1f} s' for pod in first]}"
     )
+    assert cluster.deployment.gone == first
+    assert not any(pod.killed for pod in first), "the drain ends before the grace"
+    assert figures.faults == []
+    assert figures.notices == 0
+    assert figures.never_taken == []
+    return figures
 
 
 @pytest.mark.timeout(240)
 async def test_an_upgrade_with_the_charts_defaults_refuses_loses_and_shortens_nothing(tmp_path: Path) -> None:
     lifecycle = of_the_chart({}, forgotten_after=3.0)
     assert lifecycle.forgotten_after < lifecycle.pre_stop, "or webhooks go to a pod that is gone"
-    redis = server("--appendonly", "yes")
-    async with talking_cluster(
-        tmp_path,
-        lifecycle,
-        replicas=2,
-        store={"url": redis.url, "namespace": fresh_namespace()},
-        seed=7,
-    ) as cluster:
-        first = list(cluster.deployment.pods)
-        await cluster.deployment.roll()
-        await cluster.deployment.calm()
-    figures = cluster.figures
-    print(told(figures), [f"{pod.ended_after:.1f} s" for pod in first])
-    assert cluster.deployment.gone == first
-    assert not any(pod.killed for pod in first), "the drain ends before the grace"
-    assert figures.faults == []
-    assert figures.notices == 0
+    figures = await rolled(tmp_path, lifecycle, seed=7)
     assert figures.answered > 20
     assert len(figures.refused) <= 1, "but for a connection that both ends closed in the same moment"
-    assert figures.never_taken == []
     assert figures.asked_again == 0, "no reply was begun again"
     assert figures.complaints == []
-    redis.remove()
 
 
 @pytest.mark.timeout(240)
@@ -80,25 +77,8 @@ async def test_replies_longer_than_the_drain_are_finished_by_another_pod_in_the_
     lifecycle = of_the_chart(
         {"drain": "1s", "preStopSeconds": 2, "terminationGracePeriodSeconds": 13}, forgotten_after=1.0
     )
-    redis = server("--appendonly", "yes")
-    async with talking_cluster(
-        tmp_path,
-        lifecycle,
-        replicas=2,
-        store={"url": redis.url, "namespace": fresh_namespace()},
-        seed=8,
-    ) as cluster:
-        first = list(cluster.deployment.pods)
-        await cluster.deployment.roll()
-        await cluster.deployment.calm()
-    figures = cluster.figures
-    print(told(figures), [f"{pod.ended_after:.1f} s" for pod in first])
-    assert not any(pod.killed for pod in first)
-    assert figures.faults == []
-    assert figures.notices == 0
-    assert figures.never_taken == []
+    figures = await rolled(tmp_path, lifecycle, seed=8)
     assert figures.asked_again > 0, "some were cut off, or nothing was tested"
-    redis.remove()
 
 
 async def test_a_draining_gateway_ends_the_connections_that_a_balancer_keeps(tmp_path: Path) -> None:
