@@ -3,8 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Most tests wait, for leases above all, and keep no core busy. Who is done takes over tests of who is not: the long
-# ones stand side by side.
+# Most tests wait, for leases above all, and keep no core busy.
 TEST_PROCESSES ?= 4
 
 .PHONY: demo test lint format serve bench chaos soak gallery lock clean
@@ -15,7 +14,7 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.dev $(VENV)/.chart
 	scripts/debian-packages
 	scripts/node-packages
-	$(BIN)/pytest -n $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
