@@ -34,7 +34,7 @@ async def test_a_pdf_that_takes_too_long_is_given_up_and_its_process_is_gone() -
 
 
 async def test_a_bomb_costs_another_process_a_bounded_time_and_the_loop_goes_on() -> None:
-    slowest = 0.0
+    slowest, before = 0.0, children()
 
     async def watch() -> None:
         nonlocal slowest
@@ -52,7 +52,7 @@ async def test_a_bomb_costs_another_process_a_bounded_time_and_the_loop_goes_on(
     assert text is None or len(text) <= 410_000
     assert time.monotonic() - begun < 12
     assert slowest < 2.0, "the loop of the gateway stood still"
-    assert children() == 0
+    assert children() == before
 
 
 async def test_who_stops_waiting_leaves_no_process_behind() -> None:

@@ -61,8 +61,8 @@ async def test_what_an_admin_says_is_answered_in_the_conversation_where_people_s
         (listed,) = (await desk.list(ADMIN, bot=bot, cursor=None, limit=9)).items
         said = MessageInput(type="message", text="the office closes at noon")
         done = await desk.command(ADMIN, listed.key, said, "r1")
-        await until(lambda: len(answers(whole, place)) == 2, 10)
-        assert "the office closes at noon" in answers(whole, place)[1]
+        await until(lambda: any(said.text in answer for answer in answers(whole, place)[1:]), 10)
+        assert len(answers(whole, place)) == 2
         assert await desk.command(ADMIN, listed.key, said, "r1") == done
         assert not (await desk.command(ADMIN, listed.key, CancelInput(type="cancel"), "r2")).done
         await asyncio.sleep(0.3)
