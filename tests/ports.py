@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import socket
+
+from gateway.demo.gateway_process import reserve_port
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on, kept for whoever asks for it by number until the tests end:
-    nobody else gets it, as a listener's or as a connection's own end.
-    """
-    reserved = socket.socket()
+    """A port that nobody listens on, kept until the tests end for whoever asks for it by number."""
+    reserved = reserve_port()
     atexit.register(reserved.close)
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    reserved.bind(("127.0.0.1", 0))
     return int(reserved.getsockname()[1])

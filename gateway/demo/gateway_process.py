@@ -74,7 +74,7 @@ class GatewayProcess:
         self._source = source
         self._log = directory / "gateway.log"
         self._config = directory / "turnkeeper.yaml"
-        reserved = _reserve_port()
+        reserved = reserve_port()
         weakref.finalize(self, reserved.close)
         self._url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
         self._config.write_text(
@@ -226,7 +226,7 @@ def _importing(source: Path | None) -> dict[str, str]:
     return {} if source is None else {"PYTHONPATH": str(source)}
 
 
-def _reserve_port() -> socket.socket:
+def reserve_port() -> socket.socket:
     """A port of this machine that goes to nobody, as listener or as a connection's own end, but to a process that
     asks for it by number; so it stays the gateway's from one start to the next.
     """
