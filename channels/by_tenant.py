@@ -44,8 +44,11 @@ class ByTenant:
     def repair_after(self) -> float | None:
         return self._model.repair_after
 
-    def cut(self, text: str) -> tuple[str, str] | None:
-        return self._model.cut(text)
+    def cut(self, text: str, shown: int = 0) -> tuple[str, str] | None:
+        return self._model.cut(text, shown)
+
+    def steady(self, text: str, shown: int) -> int:
+        return self._model.steady(text, shown)
 
     async def open(self, part: PartRequest, text: str) -> LivePart:
         return await self._for(part).open(part, text)

@@ -16,6 +16,7 @@ import math
 from collections.abc import Container, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import structlog
@@ -138,9 +139,7 @@ class Executor:
                 self._marks.received(bot.outbound, message)
         if turn.message.command is not None and turn.message.origin == "api":
             return Ended(_obeyed(turn))
-        relay = Relay(
-            bot.outbound, claim, checkpoint, self._clock, lambda final: self._offered(bot, turn, final)
-        )
+        relay = Relay(bot.outbound, claim, checkpoint, self._clock, partial(self._offer, bot, turn))
         question = Question()
         begun_at = self._clock.now()
         try:
@@ -150,7 +149,6 @@ class Executor:
                 final = turn.delivery.final or await self._decide(bot, claim, relay, stop, question)
                 await relay.settle(final)
                 await share(bot.enclosures, turn, final)
-            await self._keep_for_retry(bot, turn, relay, final)
         except DeliveryStoppedError:
             # The platform tells of the same wish: heard after this turn it would end the next one.
             await stop.told(within=STOP_HEARD_WITHIN)
@@ -173,14 +171,15 @@ class Executor:
         if self._marks is not None and bot is not None:
             self._marks.ended(bot.outbound, claim.turn)
 
-    def _offered(self, bot: Bot, turn: Turn, final: Final) -> Controls | None:
-        shown = offered(bot, turn, final)
-        return None if shown is None or (shown.retry and self._retries is None) else shown
-
-    async def _keep_for_retry(self, bot: Bot, turn: Turn, relay: Relay, final: Final) -> None:
-        shown, retries = self._offered(bot, turn, final), self._retries
-        if shown is not None and shown.retry and retries is not None:
-            await persistently(lambda: retries.keep(turn, relay.delivery, final))
+    async def _offer(self, bot: Bot, turn: Turn, final: Final, delivery: Delivery) -> Controls | None:
+        """What is about to stand under the reply. A question that can be asked again with it is kept before."""
+        shown, retries = offered(bot, turn, final), self._retries
+        if shown is None or not shown.retry:
+            return shown
+        if retries is None:
+            return None
+        await persistently(lambda: retries.keep(turn, delivery, final))
+        return shown
 
     async def _give_up(self, turn: Turn, relay: Relay) -> Final:
         """The answer cannot be delivered. Perhaps a sentence can; if not, only the dead letter tells of it."""

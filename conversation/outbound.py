@@ -141,11 +141,17 @@ class Outbound(Protocol):
         """
         ...
 
-    def cut(self, text: str) -> tuple[str, str] | None:
+    def cut(self, text: str, shown: int = 0) -> tuple[str, str] | None:
         """Split what does not fit into one part: (what the part ends with, what the next begins with).
 
         None while everything fits. Both halves are valid Markdown for themselves. The head never changes when
-        more text follows.
+        more text follows, and ends behind the ``shown`` characters that are on screen.
+        """
+        ...
+
+    def steady(self, text: str, shown: int) -> int:
+        """How many characters of a growing text, for which ``cut`` gave None, are sure to stay in this part: at least
+        ``shown``.
         """
         ...
 

@@ -6,7 +6,8 @@ Invariants:
   text wins);
 - every message that becomes visible is stored before anything relies on it, so that the next attempt writes
   the same message instead of a second one; that there may be a further one is stored before it is sent;
-- a part is cut off only once; its text does not change any more in this attempt;
+- a part is cut off only once, behind what is on screen of it; its text does not change any more in this attempt;
+- what stands under the last part is decided, and what it relies on stored, before it is shown;
 - the final texts are shown whatever the pace, and surplus parts of an earlier attempt are taken away.
 """
 
@@ -37,6 +38,13 @@ T = TypeVar("T")
 
 Checkpoint = Callable[[Delivery], Awaitable[None]]
 
+Under = Callable[[Final, Delivery], Awaitable[Controls | None]]
+"""What stands under the last part of this end, which is about to be closed; the same for every attempt."""
+
+
+async def _nothing(_final: Final, _delivery: Delivery) -> None:
+    """An answer without anything under it."""
+
 
 class Relay:
     """One attempt at showing one turn. ``feed`` and ``end`` are called while ``run`` runs; then ``settle``."""
@@ -47,10 +55,9 @@ class Relay:
         claim: Claim,
         checkpoint: Checkpoint,
         clock: Clock,
-        controls: Callable[[Final], Controls | None] = lambda _final: None,
+        under: Under = _nothing,
     ) -> None:
-        """``controls``: what stands under the last part of this end; the same for every attempt."""
-        self._controls = controls
+        self._under = under
         self._outbound = outbound
         self._claim = claim
         self._checkpoint = checkpoint
@@ -59,6 +66,7 @@ class Relay:
         self._said: list[str] = []
         self._finished: list[str] = []
         self._growing: list[str] = []
+        self._shown = 0  # characters of the growing part that may be on screen
         self._live: LivePart | None = None
         self._sent_blindly: set[int] = set()
         self._pending = False
@@ -80,11 +88,6 @@ class Relay:
     def has_pending_edit(self) -> bool:
         """An edit got no answer: it may be made after the final text, and undo it."""
         return self._pending
-
-    @property
-    def delivery(self) -> Delivery:
-        """How far the answer has come, as it was last stored."""
-        return self._delivery
 
     @property
     def answer(self) -> str:
@@ -120,10 +123,10 @@ class Relay:
         tail = "".join(self._growing)
         if closing:
             tail = f"{tail.rstrip()}\n\n{closing}" if tail.strip() else closing
-        texts = list(self._finished)
-        while (halves := self._outbound.cut(tail)) is not None:
+        texts, shown = list(self._finished), self._shown
+        while (halves := self._outbound.cut(tail, shown)) is not None:
             texts.append(halves[0])
-            tail = halves[1]
+            tail, shown = halves[1], 0
         return (*texts, tail)
 
     async def settle(self, final: Final) -> None:
@@ -143,7 +146,8 @@ class Relay:
             if part is None:
                 part = await self._insist(partial(self._take_hold, number, text))
             is_last = number == len(final.texts) - 1
-            await self._insist(partial(part.close, text, self._controls(final) if is_last else None))
+            controls = await self._under(final, self._delivery) if is_last else None
+            await self._insist(partial(part.close, text, controls))
             self._seen(text)
             self._live = None
         for surplus in [part for part in self._delivery.parts if part.number >= len(final.texts)]:
@@ -159,11 +163,14 @@ class Relay:
     async def _show(self) -> None:
         text = "".join(self._growing)
         self._growing = [text]
-        while (halves := self._outbound.cut(text)) is not None:
+        while (halves := self._outbound.cut(text, self._shown)) is not None:
             head, text = halves
             if not await self._finish_part(head):
                 return
             self._growing[0] = text  # behind it stands what was fed meanwhile
+            self._shown = 0
+        steady = self._outbound.steady(text, self._shown)
+        text, self._shown = text[:steady], steady
         if self._live is None:
             if text.strip() or self._outbound.opens_early:
                 await self._open(text)

@@ -2,7 +2,7 @@
 
 Invariants:
 
-- a question is kept before its turn is completed, so that whoever sees the button of a completed turn can use it;
+- a question is kept before its button is shown, so that whoever sees the button can use it;
 - asking again is a message with an identity of its own, made from the old one: of any number of clicks, in any
   process, one is admitted.
 """

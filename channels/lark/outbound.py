@@ -18,7 +18,7 @@ from channels.lark.courtesies import LarkCourtesies
 from channels.lark.errors import CARD_GONE, CARD_UNUSABLE, GONE, LarkPendingError, LarkRefusedError
 from channels.lark.once import Kind, OncePart
 from channels.lark.ref import Ref
-from channels.lark.render import PLACEHOLDER, cut, settled
+from channels.lark.render import PLACEHOLDER, cut, settled, steady
 from conversation.courtesies import Courtesies
 from conversation.outbound import DeliveryDelayedError, LivePart, PartRequest, ShownPart
 
@@ -59,8 +59,11 @@ class LarkOutbound:
         """A card refuses every number below the newest, and a message that is no card shows nothing but the end."""
         return
 
-    def cut(self, text: str) -> tuple[str, str] | None:
-        return cut(text)
+    def cut(self, text: str, shown: int = 0) -> tuple[str, str] | None:
+        return cut(text, shown)
+
+    def steady(self, text: str, shown: int) -> int:
+        return steady(text, shown)
 
     async def open(self, part: PartRequest, text: str) -> LivePart:
         if not self._stream:

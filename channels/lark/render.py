@@ -159,9 +159,14 @@ def plain(text: str) -> str:
     return _AT_TAG.sub(f"<{BREAK}", markdown.bare(text))
 
 
-def cut(text: str) -> tuple[str, str] | None:
+def cut(text: str, shown: int = 0) -> tuple[str, str] | None:
     """``Outbound.cut``."""
-    return markdown.cut(text, PART_BYTES, _fits)
+    return markdown.cut(text, PART_BYTES, _fits, shown=shown)
+
+
+def steady(text: str, shown: int) -> int:
+    """``Outbound.steady``."""
+    return markdown.steady(text, PART_BYTES, _fits, shown=shown)
 
 
 def summary(text: str) -> str:

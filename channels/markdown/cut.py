@@ -7,7 +7,9 @@ Invariants of ``cut``:
 - between head and rest nothing is lost: what is added is the end of an open block of code or formula and its new
   beginning, a table's header, the mark of a quote, and what is taken away is the indentation that a block of code
   in a list shares with that list;
-- both halves hold at least one character of the text, and head is never over the limit.
+- both halves hold at least one character of the text, and head is never over the limit;
+- what of a growing text was shown as ``steady`` tells stays in the head, unless a construct in it is so long that no
+  valid place is left behind it.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from channels.markdown.syntax import Fence, formula_of, is_table, opened_by
 
 SMALLEST_LIMIT = 16
 """Bytes: less cannot hold a fence, its end and a character of any script."""
+
+_RESERVE = 8
+"""The last one of so many parts of a message is shown line by line, as it may have to go into the next one."""
 
 _FENCE_AHEAD = re.compile(r"[ \t]{0,64}(?:(?:[-*+]|\d{1,9}[.)])[ \t]{1,64})?(?:```|~~~|`{1,2}\Z|~{1,2}\Z)")
 _BLOCK_AHEAD = re.compile(r"[ \t]{0,64}(?:[-+#>|=]|\*[ \t]|\$\$|\\\[|\d{1,9}[.)]|\d{1,9}\Z)")
@@ -51,7 +56,9 @@ class _Line:
         return self.is_marker and self.fence is None
 
 
-def cut(text: str, limit: int, fits: Callable[[str], bool] | None = None) -> tuple[str, str] | None:
+def cut(
+    text: str, limit: int, fits: Callable[[str], bool] | None = None, *, shown: int = 0
+) -> tuple[str, str] | None:
     """Split text that is longer than ``limit`` bytes of UTF-8: (one message, the rest). None if it fits.
 
     Cuts after a paragraph if one ends in the second half of the message, else after a line, a sentence, a word
@@ -59,7 +66,7 @@ def cut(text: str, limit: int, fits: Callable[[str], bool] | None = None) -> tup
     fence or formula that is open there is closed, and opened again in the rest; a table's header is repeated.
 
     ``fits`` tells of a text within the limit whether it still is when it is rendered; what begins a text that fits
-    does so too.
+    does so too. So many characters as ``shown`` are on screen already and stay there, if that can be: see ``steady``.
     """
     if limit < SMALLEST_LIMIT:
         raise ValueError(f"a limit of {limit} bytes cannot be kept, it takes {SMALLEST_LIMIT}")
@@ -69,7 +76,7 @@ def cut(text: str, limit: int, fits: Callable[[str], bool] | None = None) -> tup
     if fitting == len(text):
         return None
     window = _Window(text[: fitting + 1], limit)
-    position, line = window.best_cut()
+    position, line = window.best_cut(shown)
     head, rest = text[:position], text[position:]
     whole_line = head.endswith("\n")
     if line is None or line.fence is None:
@@ -78,6 +85,18 @@ def cut(text: str, limit: int, fits: Callable[[str], bool] | None = None) -> tup
     closing = f"{fence.indent}{fence.end}" if whole_line else f"\n{fence.indent}{fence.end}"
     opening = f"{fence.marker}{fence.info}\n"
     return head + closing, opening + _dedented(rest, fence, from_line_start=whole_line)
+
+
+def steady(text: str, limit: int, fits: Callable[[str], bool] | None = None, *, shown: int = 0) -> int:
+    """How many characters of a text that fits, and grows, may be shown: wherever it is cut later, they stay. All of
+    it, but near the limit as far as the best place for a cut behind what is ``shown``.
+    """
+    more = len(text) // (_RESERVE - 1)
+    if size(text) * _RESERVE <= limit * (_RESERVE - 1) and (fits is None or fits(text + text[-more:])):
+        return len(text)
+    window = _Window(text, limit)
+    found = window.after_line(max(shown, len(text) // 2)) or window.after_line(shown)
+    return shown if found is None else found[0]
 
 
 def _continued(line: _Line | None, *, whole_line: bool) -> str:
@@ -102,11 +121,15 @@ class _Window:
         inside = len(first.text) if first.opens else 0
         self._first = inside + len(known[inside:]) - len(known[inside:].lstrip()) + 1
 
-    def best_cut(self) -> tuple[int, _Line | None]:
-        """Where, and in or before which line."""
-        floors = (max(self._first, len(self._known) // 2), self._first)
+    def best_cut(self, shown: int) -> tuple[int, _Line | None]:
+        """Where, and in or before which line: behind what is shown, else in its last line, the end of which may not
+        be drawn yet.
+        """
+        last_shown = max((line.start for line in self._lines if line.start < shown), default=0)
+        wanted = {max(self._first, floor) for floor in (len(self._known) // 2, shown, last_shown, 0)}
+        floors = sorted(wanted, reverse=True)
         for floor in floors:
-            found = self._after_line(floor) or self._within_line(floor, whole=True)
+            found = self.after_line(floor) or self._within_line(floor, whole=True)
             if found is not None:
                 return found
         for floor in floors:
@@ -119,7 +142,8 @@ class _Window:
                 return end, line
         return len(self._known) - 1, None
 
-    def _after_line(self, floor: int) -> tuple[int, _Line] | None:
+    def after_line(self, floor: int) -> tuple[int, _Line] | None:
+        """The best place between two lines, not before ``floor``."""
         best: tuple[int, int] = (0, 0)
         chosen: _Line | None = None
         for before, line in zip(self._lines, self._lines[1:], strict=False):

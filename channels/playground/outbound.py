@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
-from channels.markdown import cut
+from channels.markdown import cut, steady
 from channels.playground.part import KIND, Part, part_record, read_part, stored_part
 from conversation import lease
 from conversation.clock import Clock
@@ -74,8 +74,11 @@ class PlaygroundOutbound:
         """A write that is late finds another version than it expects."""
         return
 
-    def cut(self, text: str) -> tuple[str, str] | None:
-        return cut(text, PART_BYTES)
+    def cut(self, text: str, shown: int = 0) -> tuple[str, str] | None:
+        return cut(text, PART_BYTES, shown=shown)
+
+    def steady(self, text: str, shown: int) -> int:
+        return steady(text, PART_BYTES, shown=shown)
 
     async def open(self, part: PartRequest, text: str) -> LivePart:
         try:

@@ -29,7 +29,7 @@ from channels.slack.post import (
     stop_stream,
     update,
 )
-from channels.slack.render import cut, render, rendering, shown
+from channels.slack.render import cut, render, rendering, shown, steady
 from channels.slack.stream import StreamedPart
 from channels.slack.web_api import Call, Done, Posted, WebApi
 from conversation.controls import Controls
@@ -87,8 +87,11 @@ class SlackOutbound:
     def held_back(self) -> float:
         return self._limits.held_back
 
-    def cut(self, text: str) -> tuple[str, str] | None:
-        return cut(text)
+    def cut(self, text: str, shown: int = 0) -> tuple[str, str] | None:
+        return cut(text, shown)
+
+    def steady(self, text: str, shown: int) -> int:
+        return steady(text, shown)
 
     async def open(self, part: PartRequest, text: str) -> LivePart:
         if self._may_stream(part) and (slot := await self._limits.try_stream()) is not None:

@@ -70,9 +70,14 @@ def rendering(people: Mapping[str, str] = NOBODY) -> markdown.Rendering:
     return markdown.Rendering(SlackDialect({name: f"<@{id}>" for name, id in people.items()}))
 
 
-def cut(text: str) -> tuple[str, str] | None:
+def cut(text: str, shown: int = 0) -> tuple[str, str] | None:
     """``Outbound.cut``."""
-    return markdown.cut(text, PART_BYTES, _fits)
+    return markdown.cut(text, PART_BYTES, _fits, shown=shown)
+
+
+def steady(text: str, shown: int) -> int:
+    """``Outbound.steady``."""
+    return markdown.steady(text, PART_BYTES, _fits, shown=shown)
 
 
 def _fits(text: str) -> bool:

@@ -28,6 +28,7 @@ class TracedOutbound:
         self._outbound = outbound
         self._tracer = tracer
         self.cut = outbound.cut
+        self.steady = outbound.steady
 
     @property
     def courtesies(self) -> Courtesies | None:

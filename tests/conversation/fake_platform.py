@@ -50,8 +50,11 @@ class FakePlatform:
         self.seconds_per_call = 0.0
         self.seconds_to_answer = 0.0
 
-    def cut(self, text: str) -> tuple[str, str] | None:
+    def cut(self, text: str, shown: int = 0) -> tuple[str, str] | None:
         return (text[: self.limit], text[self.limit :]) if len(text) > self.limit else None
+
+    def steady(self, text: str, shown: int) -> int:
+        return len(text)
 
     async def open(self, part: PartRequest, text: str) -> LivePart:
         await lease.before_write(10.0)
@@ -158,17 +161,16 @@ class _FakePart:
         await asyncio.sleep(max(0.0, last + self._platform.interval - asyncio.get_running_loop().time()))
 
     async def show(self, text: str) -> None:
-        await self._write("show", text)
+        await self._platform.meets("show")
+        await self._platform.write(self._visible, text, self)
+        await self._platform.answer("show")
 
     async def close(self, text: str, controls: Controls | None = None) -> None:
-        await self._write("close", text)
-        self._visible.controls = controls
-        self._visible.growing = False
-
-    async def _write(self, call: str, text: str) -> None:
-        await self._platform.meets(call)
+        await self._platform.meets("close")
         await self._platform.write(self._visible, text, self)
-        await self._platform.answer(call)
+        self._visible.controls = controls
+        await self._platform.answer("close")
+        self._visible.growing = False
 
 
 Script = Callable[[Prompt], AsyncGenerator[str, None]]

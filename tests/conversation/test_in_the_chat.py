@@ -222,6 +222,23 @@ def test_a_button_brings_back_what_it_was_made_of_and_nothing_made_up() -> None:
             Button.parse(text)
 
 
+def test_who_sees_the_button_can_use_it_although_the_platforms_answer_is_on_its_way() -> None:
+    house = House(BROKEN)
+    retries = Retries(house.store.records, house.clock)
+    house.platform.seconds_to_answer = 8.0
+
+    async def story() -> None:
+        await house.say(message("one"))
+        while not (house.platform.messages and house.platform.messages[0].controls):
+            await asyncio.sleep(0.1)
+        assert house.outcomes == []
+        failed = await retries.find(message("one").turn_id)
+        assert failed is not None
+        assert (failed.ref, failed.text) == (house.platform.messages[0].ref, house.platform.shown[0])
+
+    tell(house, story)
+
+
 # Marks.
 
 

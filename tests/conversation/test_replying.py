@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from channels import markdown
 from conversation.bot import Gates, Timeouts
 from conversation.outbound import (
     DeliveryDelayedError,
@@ -115,6 +116,30 @@ def test_an_answer_longer_than_a_message_goes_on_in_the_next(seconds_per_call: f
     assert "".join(house.platform.shown) == ANSWER
     assert all(len(text) <= 50 for text in house.platform.shown)
     assert not any(visible.growing for visible in house.platform.messages)
+
+
+@pytest.mark.parametrize("interval", [0.05, 1.0, 3.0])
+def test_an_answer_that_outgrows_its_message_leaves_on_screen_what_was_shown(interval: float) -> None:
+    class WithTables(FakePlatform):
+        """Cuts Markdown, at 400 bytes."""
+
+        def cut(self, text: str, shown: int = 0) -> tuple[str, str] | None:
+            return markdown.cut(text, 400, shown=shown)
+
+        def steady(self, text: str, shown: int) -> int:
+            return markdown.steady(text, 400, shown=shown)
+
+    rows = [f"| row {number} | of a table |\n" for number in range(40)]
+    pieces = ["Words before it. " * 18, "\n\n", "| a | b |\n", "|---|---|\n", *rows]
+    house = House(says(*(item for piece in pieces for item in (piece, 0.2))), WithTables(interval=interval))
+    one_life(house)
+    assert len(house.platform.messages) > 2
+    for visible in house.platform.messages:
+        for (_, earlier), (_, later) in _steps(visible.history):
+            assert later.rstrip().startswith(earlier.rstrip()), "something was taken back"
+    assert all(text.startswith("| a | b |\n|---|---|\n| row ") for text in house.platform.shown[1:])
+    seen = [line for text in house.platform.shown for line in text.splitlines() if "row" in line]
+    assert seen == "".join(rows).splitlines()
 
 
 @pytest.mark.parametrize("opens_early", [False, True])
