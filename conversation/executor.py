@@ -3,7 +3,8 @@
 Invariants:
 
 - once a final is stored, only its sending is repeated: the model is not asked again;
-- the model is asked again within an attempt only while the person has seen nothing of its answer;
+- the model is asked again within an attempt only while it did nothing: the person has seen nothing of its answer,
+  and it told of no step on its way;
 - a platform call under way is never cut off because the model failed: what it did would not be known;
 - a turn that is stopped keeps what the person has seen of its answer, in the transcript too;
 - an exception that nobody foresaw in deciding a turn becomes ``executor_crash`` with a notice.
@@ -41,6 +42,7 @@ from conversation.providers.port import Entry, Prompt, ProviderError
 from conversation.question import Asking, Question
 from conversation.relay import Relay
 from conversation.retries import Retries
+from conversation.steps import Step
 from conversation.stop import Stop, StoppedError
 from conversation.stores.port import StoreError, TurnStore
 from conversation.stores.transcripts import Transcripts
@@ -259,7 +261,7 @@ class Executor:
                             prompt = asked()
                             continue
                         wait = failure.retry_after
-                        last = tried == MODEL_TRIES or relay.has_text
+                        last = tried == MODEL_TRIES or relay.has_begun
                         if last or wait is None or wait > LONGEST_MODEL_WAIT:
                             raise
                         await asyncio.sleep(max(wait, 0.25 * 2**tried))
@@ -279,18 +281,26 @@ class Executor:
 
 
 def _is_refusal(failure: ProviderError, relay: Relay) -> bool:
-    """Whether the model will not have this prompt, and nothing was answered."""
-    return failure.reason is Reason.MODEL_ERROR and failure.retry_after is None and not relay.has_text
+    """Whether the model will not have this prompt, and nothing was done for an answer."""
+    return failure.reason is Reason.MODEL_ERROR and failure.retry_after is None and not relay.has_begun
 
 
 async def _stream(agent: Agent, prompt: Prompt, relay: Relay, lead: str) -> None:
-    """``lead`` is shown before the first piece."""
+    """``lead`` is shown before the first piece. A step under way may take the time that the whole reply has."""
     loop = asyncio.get_running_loop()
     idle = agent.timeouts.idle
     moved_at = -math.inf
     patience = asyncio.timeout(agent.timeouts.first_token)
+
+    def took(step: Step) -> None:
+        nonlocal moved_at
+        relay.step(step)
+        moved_at = -math.inf
+        wait = idle if relay.has_text else agent.timeouts.first_token
+        patience.reschedule(None if relay.is_working else loop.time() + wait)
+
     try:
-        async with patience, aclosing(agent.provider.stream(prompt)) as pieces:
+        async with patience, aclosing(agent.provider.stream(replace(prompt, step=took))) as pieces:
             async for piece in pieces:
                 relay.feed(lead + piece if lead else piece)
                 lead = ""

@@ -17,6 +17,7 @@ from typing import Protocol
 from conversation.controls import Controls
 from conversation.courtesies import Courtesies
 from conversation.messages import Address
+from conversation.steps import Step
 
 SEND_TIMEOUT = 10.0
 """Seconds after which a platform call is given up. A send whose process died is looked for only after that."""
@@ -68,7 +69,8 @@ class PartRequest:
 
     ``id`` is the idempotency id of the part. ``attempt`` (1, 2 …) numbers the claims of this turn: platforms
     with rising sequence numbers give each attempt a block of its own, above all earlier ones. ``stoppable``: what a
-    button that stops the answer brings back, where the platform shows one while it grows.
+    button that stops the answer brings back, where the platform shows one while it grows. ``steps``: as for
+    ``LivePart.working``, so far.
     """
 
     to: Address
@@ -76,6 +78,7 @@ class PartRequest:
     attempt: int
     save: Save
     stoppable: Controls | None = None
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +94,18 @@ class ShownPart:
 class LivePart(Protocol):
     """One message on the platform that this process is writing."""
 
+    def working(self, steps: Sequence[Step]) -> None:
+        """All that was done for the answer, in order, each step as it stands: shown with the next call of ``show`` or
+        ``close``, as the platform can.
+        """
+        ...
+
     async def pace(self) -> None:
         """Return when a partial text may be shown without exceeding a limit. May be cancelled at any time."""
         ...
 
     async def show(self, text: str) -> None:
-        """Show the whole text so far, never empty.
+        """Show the whole text so far, empty only where there are steps.
 
         Raises DeliveryDelayedError, DeliveryStoppedError or DeliveryRefusedError.
         """

@@ -28,6 +28,7 @@ from conversation.outbound import (
     Outbound,
     PartRequest,
 )
+from conversation.steps import Step, Steps
 from conversation.stores.port import ClaimLostError
 from conversation.turn import Claim, Delivery, Final, Part, part_id
 
@@ -68,6 +69,8 @@ class Relay:
         self._growing: list[str] = []
         self._shown = 0  # characters of the growing part that may be on screen
         self._live: LivePart | None = None
+        self._steps = Steps()
+        self._stepped = False
         self._sent_blindly: set[int] = set()
         self._pending = False
         self._first_text_at: float | None = None
@@ -78,6 +81,16 @@ class Relay:
     @property
     def has_text(self) -> bool:
         return bool(self._finished or self._growing)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the service did anything for the answer: text, or a step on its way."""
+        return self.has_text or self._stepped
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a step is under way: then no text is to be expected."""
+        return self._steps.running
 
     @property
     def first_text_at(self) -> float | None:
@@ -98,6 +111,12 @@ class Relay:
         """Append to the answer. Costs the same however long the answer is."""
         self._said.append(text)
         self._growing.append(text)
+        self._changed.set()
+
+    def step(self, step: Step) -> None:
+        """Something is done on the way to the answer. It is shown beside the text and is no part of it."""
+        self._stepped = True
+        self._steps.take(step)
         self._changed.set()
 
     def end(self) -> None:
@@ -147,9 +166,10 @@ class Relay:
                 part = await self._insist(partial(self._take_hold, number, text))
             is_last = number == len(final.texts) - 1
             controls = await self._under(final, self._delivery) if is_last else None
+            part.working(self._steps.ended(well=final.outcome.kind == "answered"))
             await self._insist(partial(part.close, text, controls))
             self._seen(text)
-            self._live = None
+            self._live, self._steps = None, Steps()
         for surplus in [part for part in self._delivery.parts if part.number >= len(final.texts)]:
             await self._insist(partial(self._take_away, surplus))
             self._delivery = self._delivery.without_part(surplus.number)
@@ -172,9 +192,10 @@ class Relay:
         steady = self._outbound.steady(text, self._shown)
         text, self._shown = text[:steady], steady
         if self._live is None:
-            if text.strip() or self._outbound.opens_early:
+            if text.strip() or self._steps or self._outbound.opens_early:
                 await self._open(text)
-        elif text.strip():
+        elif text.strip() or self._steps:
+            self._live.working(self._steps.all)
             try:
                 await self._live.show(text)
                 self._seen(text)
@@ -187,6 +208,7 @@ class Relay:
             try:
                 if self._live is None:
                     self._live = await self._take_hold(len(self._finished), head)
+                self._live.working(self._steps.ended(well=True))
                 await self._live.close(head)
                 self._seen(head)
             except (DeliveryDelayedError, DeliveryUnknownError) as trouble:
@@ -195,6 +217,7 @@ class Relay:
             else:
                 self._finished.append(head)
                 self._live = None
+                self._steps.turn_over()
                 return True
 
     async def _open(self, text: str) -> None:
@@ -290,7 +313,12 @@ class Relay:
 
         turn = self._claim.turn
         return PartRequest(
-            turn.message.address, part_id(turn.id, number), turn.attempt, save, _stoppable(self._claim)
+            turn.message.address,
+            part_id(turn.id, number),
+            turn.attempt,
+            save,
+            _stoppable(self._claim),
+            self._steps.all,
         )
 
     def _ref(self, number: int) -> str | None:

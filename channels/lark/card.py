@@ -21,8 +21,9 @@ from weakref import WeakSet
 from channels.lark.api import LarkApi
 from channels.lark.buttons import Element, when_ended
 from channels.lark.errors import CARD_UNUSABLE, STREAM_CLOSED, LarkRefusedError
-from channels.lark.render import NOBODY, PLACEHOLDER, plain, rendering, simpler, summary
+from channels.lark.render import NOBODY, PLACEHOLDER, plain, render, rendering, simpler, summary
 from conversation.controls import Controls
+from conversation.steps import Step, at_work
 
 BLOCK = 100_000
 """Sequence numbers of one attempt; an int32 holds 21,474 attempts."""
@@ -106,7 +107,11 @@ class CardPart:
         self._rendering = rendering()
         self._begun = False
         self._withheld = False
+        self._at_work = ""
         live.add(self)
+
+    def working(self, steps: Sequence[Step]) -> None:
+        self._at_work = at_work(steps)
 
     async def pace(self) -> None:
         if self._has_permit:
@@ -125,7 +130,7 @@ class CardPart:
         if self._withheld:
             return
         try:
-            await self._show(self._rendering.settled, urgent=False)
+            await self._show(self._rendering.settled or render(self._at_work), urgent=False)
         except LarkRefusedError as error:
             if error.code not in _NOT_DRAWN:
                 raise

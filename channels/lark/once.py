@@ -7,6 +7,7 @@ nothing of it is shown before the end.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Literal
 
 from channels.lark.api import LarkApi
@@ -15,6 +16,7 @@ from channels.lark.ref import Ref
 from channels.lark.render import plain, post
 from conversation.controls import Controls
 from conversation.outbound import DeliveryDelayedError, PartRequest
+from conversation.steps import Step
 
 Kind = Literal["text", "post"]
 
@@ -40,6 +42,9 @@ class OncePart:
         self._kind = kind
         self._message = message
         self._tried = tried
+
+    def working(self, steps: Sequence[Step]) -> None:
+        """Nothing is seen before the end."""
 
     async def pace(self) -> None:
         await asyncio.sleep(_NEXT_PARTIAL)

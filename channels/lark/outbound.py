@@ -18,9 +18,10 @@ from channels.lark.courtesies import LarkCourtesies
 from channels.lark.errors import CARD_GONE, CARD_UNUSABLE, GONE, LarkPendingError, LarkRefusedError
 from channels.lark.once import Kind, OncePart
 from channels.lark.ref import Ref
-from channels.lark.render import PLACEHOLDER, cut, settled, steady
+from channels.lark.render import PLACEHOLDER, cut, render, settled, steady
 from conversation.courtesies import Courtesies
 from conversation.outbound import DeliveryDelayedError, LivePart, PartRequest, ShownPart
+from conversation.steps import at_work
 
 CARDS_REMEMBERED = 5000
 """Of parts that were opened or resumed and not closed, at most."""
@@ -70,7 +71,7 @@ class LarkOutbound:
             return await self._once(part, "post")
         card = self._cards.get(part.id)
         if card is None:
-            first = settled(text, self.known.of(part.to)) or PLACEHOLDER
+            first = settled(text, self.known.of(part.to)) or render(at_work(part.steps)) or PLACEHOLDER
             try:
                 card_id = await self._api.create_card(
                     card_json(first, while_growing(part.stoppable), streaming=True)

@@ -28,6 +28,7 @@ from conversation.outbound import (
     PartRequest,
     ShownPart,
 )
+from conversation.steps import Step, at_work
 from conversation.stores.port import StoreUnavailableError
 from conversation.stores.records import Record, RecordConflictError, Records
 
@@ -190,12 +191,17 @@ class _PlaygroundPart:
         self._shown = shown
         self._version = version
         self._shown_at = asyncio.get_running_loop().time()
+        self._at_work = ""
+
+    def working(self, steps: Sequence[Step]) -> None:
+        self._at_work = at_work(steps)
 
     async def pace(self) -> None:
         if self._shown:  # the first text is shown at once
             await asyncio.sleep(self._shown_at + INTERVAL - asyncio.get_running_loop().time())
 
     async def show(self, text: str) -> None:
+        text = text or self._at_work
         if text != self._shown:
             await self._write(text, growing=True)
 

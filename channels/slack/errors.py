@@ -28,6 +28,9 @@ GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_close
 STREAM_OUTGROWN = frozenset({"msg_too_long", "invalid_chunks", "streaming_mode_mismatch"})
 """The stream takes no more of this text; an update of the whole message may."""
 
+CARDS_REFUSED = frozenset({"invalid_chunks"})
+"""Slack does not take the call with its task cards; without them it may."""
+
 BLOCKS_REFUSED = frozenset(
     {
         "msg_too_long",

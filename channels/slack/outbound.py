@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from channels.acquaintances import Acquaintances
@@ -30,7 +31,8 @@ from channels.slack.post import (
     update,
 )
 from channels.slack.render import cut, render, rendering, shown, steady
-from channels.slack.stream import StreamedPart
+from channels.slack.stream import StreamedPart, markdown_chunks
+from channels.slack.task_cards import TaskCards
 from channels.slack.web_api import Call, Done, Posted, WebApi
 from conversation.controls import Controls
 from conversation.outbound import (
@@ -42,6 +44,7 @@ from conversation.outbound import (
     PartRequest,
     ShownPart,
 )
+from conversation.steps import at_work
 
 UNSTREAMABLE_FOR = 600.0
 """Seconds for which a kind of chat that refused a stream is not asked again."""
@@ -187,18 +190,26 @@ class SlackOutbound:
             "recipient_user_id": part.to.sender,
             "recipient_team_id": part.to.tenant,
         }
-        if sent:  # else all of it may still become something else
-            arguments["chunks"] = [{"type": "markdown_text", "text": sent}]
+        cards = TaskCards(part.steps)
+        due = cards.due()
+        if chunks := [*cards.chunks(due), *markdown_chunks(sent)]:  # else all of it may become something else
+            arguments["chunks"] = chunks
         call = Call("chat.startStream", self._limits.start_stream, sending=True)
-        posted = await self._api.write(call, arguments, Posted)
+        try:
+            posted = await self._api.write(call, arguments, Posted)
+        except errors.SlackRefusedError as refused:
+            if not due or refused.code not in errors.CARDS_REFUSED:
+                raise
+            return await self._open_stream(replace(part, steps=()), text, slot)
+        cards.drew(due)
         await part.save(Ref(ts=posted.ts, stream=True).model_dump_json())
         message = self._message(part, posted.ts)
         anew = self._anew(part)
-        return StreamedPart(self._api, self._limits, message, slot, part.save, growing, sent, anew)
+        return StreamedPart(self._api, self._limits, message, slot, part.save, growing, sent, cards, anew)
 
     async def _open_post(self, part: PartRequest, text: str) -> LivePart:
         people = self.known.of(part.to)
-        rendered = shown(text, people) if self._grows else render(text, people)
+        rendered = shown(text or at_work(part.steps), people) if self._grows else render(text, people)
         message = await self._post(part, content(rendered, None))
         return PostedPart(self._api, self._limits, message, rendered, self._anew(part))
 

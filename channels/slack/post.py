@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,10 +17,11 @@ from pydantic import BaseModel
 from channels.slack import errors
 from channels.slack.blocks import content, control_blocks
 from channels.slack.limits import Limits, Slot
-from channels.slack.render import PLACEHOLDER, rendering
+from channels.slack.render import PLACEHOLDER, render, rendering
 from channels.slack.web_api import Call, Done, WebApi
 from conversation.controls import Controls
 from conversation.outbound import DeliveryError
+from conversation.steps import Step, at_work
 
 SHORTEST_UPDATE = 3.0
 """Seconds between two updates (docs: chat.update advises at most one every 3 s for a message)."""
@@ -57,13 +58,13 @@ async def stop_stream(
     message: Message,
     *,
     slot: Slot | None = None,
-    rest: str = "",
+    chunks: Sequence[Mapping[str, object]] = (),
     controls: Controls | None = None,
 ) -> bool:
-    """Append ``rest`` and ``controls``, label the message with its part's id and end the stream.
+    """Append ``chunks`` and ``controls``, label the message with its part's id and end the stream.
 
     False if the stream was over already, or its message is gone: then nothing was changed. Raises
-    DeliveryUnknownError where ``rest`` may have been appended, else DeliveryDelayedError, DeliveryStoppedError or
+    DeliveryUnknownError where ``chunks`` may have been appended, else DeliveryDelayedError, DeliveryStoppedError or
     DeliveryRefusedError.
     """
     await (slot.take_stop() if slot is not None else limits.stop_stream.take(urgent=True))
@@ -72,12 +73,12 @@ async def stop_stream(
         "ts": message.ts,
         "metadata": metadata(message.part),
     }
-    if rest:
-        arguments["chunks"] = [{"type": "markdown_text", "text": rest}]
+    if chunks:
+        arguments["chunks"] = list(chunks)
     if below := control_blocks(controls):
         arguments["blocks"] = below
     try:
-        await api.write(Call("chat.stopStream", limits.stop_stream, sending=bool(rest)), arguments, Done)
+        await api.write(Call("chat.stopStream", limits.stop_stream, sending=bool(chunks)), arguments, Done)
     except errors.SlackRefusedError as refused:
         if refused.code in errors.STREAM_OVER | errors.GONE:
             return False
@@ -131,7 +132,11 @@ class PostedPart:
         self._shown = shown
         self._shown_at = asyncio.get_running_loop().time()
         self._permit = False
+        self._at_work = ""
         limits.updated_parts.add(self)
+
+    def working(self, steps: Sequence[Step]) -> None:
+        self._at_work = at_work(steps)
 
     async def pace(self) -> None:
         loop = asyncio.get_running_loop()
@@ -143,7 +148,7 @@ class PostedPart:
 
     async def show(self, text: str) -> None:
         self._rendering.grow(text)
-        await self._update(self._rendering.shown or PLACEHOLDER, None, urgent=False)
+        await self._update(self._rendering.shown or render(self._at_work), None, urgent=False)
 
     async def show_again(self, text: str, controls: Controls | None) -> None:
         """A final text, for which nobody waits."""

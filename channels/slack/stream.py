@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping, Sequence
 
 from channels.markdown import Rendering
 from channels.slack import errors
 from channels.slack.limits import Limits, Slot
 from channels.slack.post import Anew, Message, PostedPart, Ref, leave_processing, stop_stream
 from channels.slack.render import PLACEHOLDER
+from channels.slack.task_cards import TaskCards
 from channels.slack.web_api import Call, Done, WebApi
 from conversation.controls import Controls
 from conversation.outbound import (
@@ -27,12 +29,17 @@ from conversation.outbound import (
     DeliveryUnknownError,
     Save,
 )
+from conversation.steps import Step
 
 SHORTEST_APPEND = 0.4
 """Seconds between two appends: quick enough to look like typing, and 30 s of it fit into a full bucket."""
 
 LIFETIME = 240.0
 """Seconds after which a stream is given up (public issue python-slack-sdk #1859: Slack ends it at about 300)."""
+
+
+def markdown_chunks(text: str) -> list[dict[str, object]]:
+    return [{"type": "markdown_text", "text": text}] if text else []
 
 
 class StreamedPart:
@@ -47,8 +54,10 @@ class StreamedPart:
         save: Save,
         rendering: Rendering,
         sent: str,
+        cards: TaskCards,
         anew: Anew | None = None,
     ) -> None:
+        self._cards = cards
         self._anew = anew
         self._api = api
         self._limits = limits
@@ -62,11 +71,16 @@ class StreamedPart:
         self._over = False
         self._post: PostedPart | None = None
 
+    def working(self, steps: Sequence[Step]) -> None:
+        self._cards.want(steps)
+        if self._post is not None:
+            self._post.working(steps)
+
     async def pace(self) -> None:
         if self._post is not None:
             await self._post.pace()
             return
-        if self._sent == "":
+        if self._sent == "" and not self._cards.are_drawn:
             return  # opened while all of it could still become something else: the first words go at once
         limit = self._limits.append_stream
         interval = limit.interval(SHORTEST_APPEND, self._limits.live_streams)
@@ -90,7 +104,8 @@ class StreamedPart:
             rendered = self._rendering.finish(text) or PLACEHOLDER
             continues = self._sent is not None and rendered.startswith(self._sent)
             rest = rendered[len(self._sent or "") :] if continues else ""
-            if await self._stop(rest, controls) and continues:
+            cards = self._cards.chunks(self._cards.due())
+            if await self._stop([*cards, *markdown_chunks(rest)], controls) and continues:
                 self._slot.close()
                 return
             self._post = await self._posted()
@@ -101,10 +116,12 @@ class StreamedPart:
 
     async def _append(self, rendered: str) -> bool:
         """Append what is new; False where the stream takes nothing more."""
-        sent = self._sent or ""
+        sent, due = self._sent or "", self._cards.due()
         new = rendered[len(sent) :]
         # Text that changed where it was sent already waits for `close`; blank text Slack would refuse.
         if not new.strip() or not rendered.startswith(sent):
+            new = ""
+        if not new and not due:
             return True
         if not self._permit:
             await self._limits.append_stream.take(urgent=not sent)
@@ -116,7 +133,7 @@ class StreamedPart:
                 {
                     "channel": self._message.chat,
                     "ts": self._message.ts,
-                    "chunks": [{"type": "markdown_text", "text": new}],
+                    "chunks": [*self._cards.chunks(due), *markdown_chunks(new)],
                 },
                 Done,
             )
@@ -126,6 +143,10 @@ class StreamedPart:
             self._sent = sent
             raise
         except errors.SlackRefusedError as refused:
+            if due and refused.code in errors.CARDS_REFUSED:
+                self._cards.give_up()
+                self._sent = sent
+                return await self._append(rendered)
             self._over = refused.code in errors.STREAM_OVER | errors.GONE
             if self._over or refused.code in errors.STREAM_OUTGROWN:
                 return False
@@ -134,23 +155,26 @@ class StreamedPart:
         except DeliveryStoppedError:
             await self._leave(sent)
             raise
-        self._sent = rendered
+        self._sent = sent + new
+        self._cards.drew(due)
         self._shown_at = asyncio.get_running_loop().time()
         return True
 
-    async def _stop(self, rest: str = "", controls: Controls | None = None) -> bool:
-        """End the stream, if it has not ended; whether the message now ends with ``rest`` and ``controls``."""
+    async def _stop(
+        self, chunks: Sequence[Mapping[str, object]] = (), controls: Controls | None = None
+    ) -> bool:
+        """End the stream, if it has not ended; whether the message now ends with ``chunks`` and ``controls``."""
         if self._over:
             return False
         try:
             stopped = await stop_stream(
-                self._api, self._limits, self._message, slot=self._slot, rest=rest, controls=controls
+                self._api, self._limits, self._message, slot=self._slot, chunks=chunks, controls=controls
             )
         except DeliveryUnknownError as unknown:
-            # If ``rest`` did arrive, the stream is over for the next call, which then mends the message.
+            # If ``chunks`` did arrive, the stream is over for the next call, which then mends the message.
             raise DeliveryDelayedError(str(unknown), errors.TRANSIENT_DELAY) from None
         except errors.SlackRefusedError as refused:
-            if (rest or controls) and refused.code in errors.STREAM_OUTGROWN | errors.BLOCKS_REFUSED:
+            if (chunks or controls) and refused.code in errors.STREAM_OUTGROWN | errors.BLOCKS_REFUSED:
                 await self._stop()
                 return False
             self._slot.close()

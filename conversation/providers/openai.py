@@ -5,7 +5,8 @@ Invariants:
 - one piece per network read, however many events it holds: a burst costs the reader behind us one step;
 - an answer is complete when the server said so (``finish_reason``, or ``[DONE]`` where a server gives no
   reason) and in no other case;
-- asking again is suggested only while nothing was answered, and only where it may help;
+- asking again is suggested only while nothing was answered and no tool of the server's was run, and only where it
+  may help;
 - errors name the status and the server's own code: its message may quote the prompt, or the key.
 
 Source: OpenAI API reference, "Create chat completion", "The chat completion chunk object"; guide
@@ -38,6 +39,7 @@ from conversation.providers.faults import (
 )
 from conversation.providers.port import Answered, Entry, Prompt, ProviderError
 from conversation.providers.sse import EventReader, OversizedEventError
+from conversation.providers.tool_events import ToolEvents
 from conversation.turn import Reason
 
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10)
@@ -223,7 +225,10 @@ class OpenAIProvider:
         ):  # which counts nothing unasked; not all others know the word
             options["stream_options"] = {"include_usage": True}
         body = self._body(prompt, options)
-        return self._stream(body) if prompt.told is None else self._told(body, prompt.told)
+        tools = None if prompt.step is None else ToolEvents(prompt.step)
+        if prompt.told is None:
+            return self._stream(body, tools=tools)
+        return self._told(body, prompt.told, tools)
 
     async def check(self, *, live: bool) -> str:
         """As the port says. The caller bounds the time, as for ``stream``."""
@@ -238,17 +243,23 @@ class OpenAIProvider:
             messages.insert(0, {"role": "system", "content": prompt.system})
         return orjson.dumps({"model": self._model, "messages": messages, "stream": True, **options})
 
-    async def _told(self, body: bytes, told: Callable[[Answered], None]) -> AsyncGenerator[str, None]:
+    async def _told(
+        self, body: bytes, told: Callable[[Answered], None], tools: ToolEvents | None
+    ) -> AsyncGenerator[str, None]:
         account, answer = _Account(), _Answer()
         try:
-            async with contextlib.aclosing(self._stream(body, answer, account)) as pieces:
+            async with contextlib.aclosing(self._stream(body, answer, account, tools)) as pieces:
                 async for piece in pieces:
                     yield piece
         finally:
             told(account.told(answer.finish_reason))
 
     async def _stream(
-        self, body: bytes, answer: _Answer | None = None, account: _Account | None = None
+        self,
+        body: bytes,
+        answer: _Answer | None = None,
+        account: _Account | None = None,
+        tools: ToolEvents | None = None,
     ) -> AsyncGenerator[str, None]:
         answer = answer or _Answer()
         reader = EventReader()
@@ -267,6 +278,8 @@ class OpenAIProvider:
                     events = reader.feed(piece)
                     if account is not None:
                         account.read(events)
+                    if tools is not None and tools.read(events):
+                        answer.begun = True
                     if text := answer.read(events):
                         yield text
                 if answer.done and not content.at_eof():

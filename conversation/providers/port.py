@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from conversation.steps import Step
 from conversation.turn import Reason
 
 
@@ -70,6 +71,8 @@ class Prompt:
     said: str = ""
     attach: Callable[[File], None] | None = None
     """Called with each file that the answer brings; None: nobody takes them."""
+    step: Callable[[Step], None] | None = None
+    """Called when the service tells of a step on its way, or how one ended; None: nobody wants to know."""
 
 
 class ProviderError(Exception):

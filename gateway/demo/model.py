@@ -48,6 +48,9 @@ class Reply:
     tokens_per_second: float | None = None
     fault: Fault | None = None
     retry_after: int | None = None
+    steps: Sequence[str] = ()
+    """What it looks up first, as an agent with tools of its own; each takes ``step_seconds``."""
+    step_seconds: float = 0.3
 
 
 @dataclass(slots=True)
@@ -194,6 +197,10 @@ class ModelStandin(StandIn):
         try:
             await asyncio.sleep(wait)
             await response.write(frame.role())
+            for number, label in enumerate(reply.steps):
+                await response.write(frame.tool(number, label, "running"))
+                await asyncio.sleep(reply.step_seconds)
+                await response.write(frame.tool(number, label, "completed"))
             stop_at = len(pieces) // 2 if reply.fault in CUT_SHORT else len(pieces)
             await self._write_paced(request, response, call, pieces[:stop_at], rate, frame)
             if reply.fault == "hang_mid":

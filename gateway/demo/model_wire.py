@@ -135,6 +135,13 @@ class Frame:
     def content(self, piece: str) -> bytes:
         return self._event(b'{"content":' + orjson.dumps(piece) + b"}", b"null")
 
+    def tool(self, number: int, label: str, status: str) -> bytes:
+        """What an agent says of a tool that it runs itself, between the chunks (Hermes Agent, "API Server")."""
+        about = {"tool": "lookup", "emoji": "🔎", "toolCallId": f"call_{number}", "status": status}
+        if status == "running":
+            about["label"] = label
+        return b"event: hermes.tool.progress\ndata: " + orjson.dumps(about) + b"\n\n"
+
     def end(self, pieces: list[str]) -> bytes:
         """The finish, the usage if it is counted, and the mark of the end."""
         counted = b""

@@ -29,6 +29,7 @@ from gateway.demo.slack_rules import (
     ThreadStatus,
     Update,
     WriteStream,
+    drawn,
     parsed,
 )
 from gateway.demo.standin import Shown, StandIn
@@ -130,6 +131,7 @@ class SlackApi(StandIn):
         if call.metadata is not None:
             shown.metadata = call.metadata.model_dump()
         shown.buttons = call.buttons
+        shown.tasks = {}
         self.show(shown, text)
         self.bot_wrote(shown, edited=True)
         return {"channel": call.channel, "ts": shown.ts, "text": shown.text}
@@ -157,6 +159,7 @@ class SlackApi(StandIn):
         shown.streaming = True
         self._streams[call.channel, shown.ts] = stream
         self.sessions[call.channel, call.thread_ts] = "processing"
+        shown.tasks = drawn({}, call.chunks)
         self.show(shown, text)
         return {"channel": call.channel, "ts": shown.ts}
 
@@ -164,6 +167,7 @@ class SlackApi(StandIn):
         if call.markdown_text is None and call.chunks is None:
             raise SlackError("no_text")
         shown, text = self._written(call)
+        shown.tasks = drawn(shown.tasks, call.chunks)
         self.show(shown, shown.text + text)
         return {"channel": call.channel, "ts": call.ts}
 
@@ -171,6 +175,7 @@ class SlackApi(StandIn):
         buttons = buttons_of(call.blocks or ())
         shown, text = self._written(call)
         shown.buttons = buttons
+        shown.tasks = drawn(shown.tasks, call.chunks)
         self._streams[call.channel, call.ts].open = False
         self.sessions[call.channel, shown.thread or ""] = call.session_status
         shown.streaming = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
 
@@ -24,6 +24,7 @@ from pydantic import (
 
 from gateway.demo.slack_blocks import MARKDOWN_CHARS, Json, buttons_of, text_of
 from gateway.demo.slack_errors import SlackError
+from gateway.demo.standin import Task
 
 POST_TEXT_CHARS = 4_000
 UPDATE_TEXT_CHARS = 4_000
@@ -241,6 +242,19 @@ def parsed(model: type[A], raw: Json) -> A:
         field = error.errors()[0]["loc"][0]
         codes = {"chunks": "invalid_chunks", "blocks": "invalid_blocks", "metadata": "invalid_metadata"}
         raise SlackError(codes.get(str(field), "invalid_arguments")) from error
+
+
+def drawn(tasks: Mapping[str, Task], chunks: Sequence[Chunk] | None) -> dict[str, Task]:
+    """The cards after a call: title and status are replaced, details appended to (public issue vercel/chat #886)."""
+    cards = dict(tasks)
+    for chunk in chunks or ():
+        if isinstance(chunk, TaskChunk):
+            known = cards.get(chunk.id, Task(chunk.title, ()))
+            status = (chunk.status,) if chunk.status else ()
+            cards[chunk.id] = Task(
+                chunk.title, (*known.statuses, *status), known.details + (chunk.details or "")
+            )
+    return cards
 
 
 @dataclass(slots=True)

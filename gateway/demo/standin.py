@@ -29,6 +29,15 @@ LATENCY = 0.005
 """Seconds that a call takes by default: long enough that concurrent calls are seen to be concurrent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A card about a step on the way to an answer. ``statuses`` are those that it had, the last one now."""
+
+    title: str
+    statuses: tuple[str, ...]
+    details: str = ""
+
+
 @dataclass(slots=True)
 class Shown:
     """One message as a person sees it now, and how it came to be.
@@ -53,6 +62,8 @@ class Shown:
     reactions: list[str] = field(default_factory=list)
     buttons: dict[str, tuple[str, str]] = field(default_factory=dict)
     """What can be pressed under it, by label: the name of the action, and the value that comes back."""
+    tasks: dict[str, Task] = field(default_factory=dict)
+    """Cards about what is done for it, by id (Slack)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ class _TracedPart:
         self._updates = 0
         self._slowest = 0.0
         self.pace = part.pace
+        self.working = part.working
 
     async def show(self, text: str) -> None:
         begun_at, begun = time.time_ns(), time.perf_counter()

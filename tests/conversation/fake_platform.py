@@ -12,6 +12,7 @@ from conversation.controls import Controls
 from conversation.courtesies import Courtesies
 from conversation.outbound import DeliveryError, LivePart, PartRequest, ShownPart
 from conversation.providers.port import Prompt, ProviderError
+from conversation.steps import Step
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Visible:
     growing: bool = True
     writer: object = None
     controls: Controls | None = None
+    steps: list[Step] = field(default_factory=list)
     history: list[tuple[float, str]] = field(default_factory=list)
 
 
@@ -60,7 +62,7 @@ class FakePlatform:
         await lease.before_write(10.0)
         if self.trouble.get("open"):
             raise self.trouble["open"].pop(0)
-        visible = Visible(f"ref{next(self._refs)}", part.id, "")
+        visible = Visible(f"ref{next(self._refs)}", part.id, "", steps=list(part.steps))
 
         def appear() -> None:
             self.messages.append(visible)
@@ -155,6 +157,10 @@ class _FakePart:
     def __init__(self, platform: FakePlatform, visible: Visible) -> None:
         self._platform = platform
         self._visible = visible
+        self._steps: list[Step] = []
+
+    def working(self, steps: Sequence[Step]) -> None:
+        self._steps = list(steps)
 
     async def pace(self) -> None:
         last = self._visible.history[-1][0] if self._visible.history else 0.0
@@ -163,12 +169,14 @@ class _FakePart:
     async def show(self, text: str) -> None:
         await self._platform.meets("show")
         await self._platform.write(self._visible, text, self)
+        self._visible.steps = self._steps
         await self._platform.answer("show")
 
     async def close(self, text: str, controls: Controls | None = None) -> None:
         await self._platform.meets("close")
         await self._platform.write(self._visible, text, self)
         self._visible.controls = controls
+        self._visible.steps = self._steps
         await self._platform.answer("close")
         self._visible.growing = False
 
@@ -195,14 +203,17 @@ class FakeModel:
         """Nothing is open."""
 
 
-def says(*pieces: str | float | ProviderError) -> Script:
-    """Yields texts; a number waits that many seconds; an error is raised."""
+def says(*pieces: str | float | Step | ProviderError) -> Script:
+    """Yields texts; a number waits that many seconds; a step is told of; an error is raised."""
 
-    async def script(_prompt: Prompt) -> AsyncGenerator[str, None]:
+    async def script(prompt: Prompt) -> AsyncGenerator[str, None]:
         for piece in pieces:
             match piece:
                 case str():
                     yield piece
+                case Step():
+                    assert prompt.step is not None
+                    prompt.step(piece)
                 case ProviderError():
                     raise piece
                 case seconds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from aiohttp import web
@@ -26,8 +26,9 @@ from conversation.outbound import (
     PartRequest,
     ShownPart,
 )
+from conversation.steps import State, Step
 from gateway.demo.slack import SlackStandin
-from gateway.demo.standin import Shown
+from gateway.demo.standin import Shown, Task
 from tests.channels.slack.conftest import MakeChannel
 
 PLAIN = ChannelPolicy(conversation_per="sender")
@@ -147,6 +148,68 @@ async def test_words_that_became_certain_after_the_stream_was_opened_are_not_pac
         async with asyncio.timeout(0.1):
             await live.pace()
     await live.close("**Because** of this.")
+
+
+def step(number: int, state: State, detail: str = "") -> Step:
+    return Step(f"call {number}", f"Step {number}", state, detail)
+
+
+async def test_steps_are_task_cards_of_the_stream(desk: Desk) -> None:
+    part = replace(await desk.ask("p0"), steps=(step(1, "running", "soup"),))
+    live = await desk.bot.open(part, "")
+    assert desk.answer(part).tasks == {"step-1": Task("Step 1", ("in_progress",), "soup")}
+    live.working([step(1, "done", "soup"), step(2, "running")])
+    await live.show("")
+    live.working([step(1, "done", "soup"), step(2, "running"), step(3, "running")])
+    await live.show("Because")
+    calls = desk.slack.calls["chat.appendStream"]
+    await live.show("Because")
+    assert desk.slack.calls["chat.appendStream"] == calls, "what is there already is not sent again"
+    live.working([step(1, "done", "soup"), step(2, "failed"), step(3, "done")])
+    await live.close("Because of this.")
+    shown = desk.answer(part)
+    assert shown.tasks == {
+        "step-1": Task("Step 1", ("in_progress", "complete"), "soup"),
+        "step-2": Task("Step 2", ("in_progress", "error")),
+        "step-3": Task("Step 3", ("in_progress", "complete")),
+    }
+    assert (shown.text, shown.streaming) == ("Because of this.", False)
+    assert "chat.update" not in desk.slack.calls
+
+
+@pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream"])
+async def test_where_task_cards_are_refused_the_text_is_streamed_without_them(
+    desk: Desk, method: str
+) -> None:
+    steps = (step(1, "running"),)
+    part = await desk.ask("p0")
+    desk.slack.fail_next(method, error="invalid_chunks")
+    live = await desk.bot.open(replace(part, steps=steps if method == "chat.startStream" else ()), "Be")
+    if method == "chat.appendStream":
+        live.working(steps)
+    await live.show("Because")
+    assert desk.answer(part).text == "Because"
+    live.working([step(1, "done")])
+    await live.close("Because of this.")
+    assert desk.answer(part).text == "Because of this."
+    assert "chat.update" not in desk.slack.calls
+
+
+async def test_a_message_that_is_no_stream_tells_the_newest_step_until_there_is_text(
+    plain_desk: Desk,
+) -> None:
+    part = replace(await plain_desk.ask("p0"), steps=(step(1, "running"),))
+    live = await plain_desk.bot.open(part, "")
+    live.working([step(1, "done"), replace(step(2, "running"), title="Ask @channel ‹!here›")])
+    await live.show("")
+    await live.show("Because")
+    await live.close("Because of this.")
+    texts = [text for _, text in plain_desk.answer(part).history]
+    assert texts[0] == "Step 1…"
+    assert texts[1].startswith("Ask")
+    assert "<!" not in texts[1]
+    assert texts[2:] == ["Because", "Because of this."]
+    assert plain_desk.answer(part).tasks == {}
 
 
 async def test_an_answer_at_the_top_of_a_direct_message_is_posted_and_updated(

@@ -20,6 +20,7 @@ from conversation.providers.faults import LONGEST_RETRY_AFTER
 from conversation.providers.openai import OpenAIProvider
 from conversation.providers.port import Answered, Entry, Image, Prompt, Provider, ProviderError
 from conversation.providers.sse import LIMIT
+from conversation.steps import Step
 from conversation.turn import Reason
 
 PROMPT = Prompt(
@@ -147,6 +148,93 @@ async def ask_in_vain(provider: Provider) -> tuple[str, ProviderError]:
     assert "private" not in str(caught.value)
     assert caught.value.__cause__ is None
     return "".join(pieces), caught.value
+
+
+# Steps that the server takes by itself
+
+
+def progress(call: str, status: str, **more: object) -> bytes:
+    told = {"tool": "web_search", "toolCallId": call, "status": status, **more}
+    return b"event: hermes.tool.progress\ndata: " + orjson.dumps(told) + b"\n\n"
+
+
+def executed(**tool: object) -> bytes:
+    return event(choices=[{"index": 0, "delta": {"executed_tools": [tool]}, "finish_reason": None}])
+
+
+async def steps_and_text(provider: Provider) -> tuple[list[Step], str]:
+    steps: list[Step] = []
+    prompt = replace(PROMPT, step=steps.append)
+    return steps, "".join([piece async for piece in provider.stream(prompt)])
+
+
+async def test_tools_that_an_agent_runs_itself_are_told_as_steps_and_are_no_text(
+    server: ModelServer, provider: Provider
+) -> None:
+    server.respond = says(
+        ROLE,
+        progress("call_1", "running", label="Looking for soup", emoji="🔎"),
+        progress("call_1", "completed"),
+        progress("call_2", "running"),
+        progress("call_2", "error"),
+        text("a tool"),
+        finish(),
+        DONE,
+    )
+    assert await steps_and_text(provider) == (
+        [
+            Step("call_1", "Looking for soup", "running"),
+            Step("call_1", "Web search", "done"),
+            Step("call_2", "Web search", "running"),
+            Step("call_2", "Web search", "failed"),
+        ],
+        "a tool",
+    )
+
+
+async def test_tools_that_a_compound_model_ran_are_told_as_steps(
+    server: ModelServer, provider: Provider
+) -> None:
+    server.respond = says(
+        executed(index=0, type="search", arguments='{"limit": 3, "query": "soup"}'),
+        executed(index=0, type="search", arguments='{"query": "soup"}', output="42"),
+        executed(index=1, type="python", arguments="not JSON", output=None, search_results={"images": []}),
+        text("soup"),
+        finish(),
+        DONE,
+    )
+    assert await steps_and_text(provider) == (
+        [
+            Step("0 search", "Search", "running", "soup"),
+            Step("0 search", "Search", "done", "soup"),
+            Step("1 python", "Python", "running"),
+        ],
+        "soup",
+    )
+
+
+async def test_what_cannot_be_read_of_a_step_is_no_fault_of_the_answer(
+    server: ModelServer, provider: Provider
+) -> None:
+    server.respond = says(
+        progress("call_1", "running", label=["a list"]),
+        event(tool_calls=1),
+        executed(index="one", type=7),
+        text("fine"),
+        finish(),
+        DONE,
+    )
+    assert await steps_and_text(provider) == ([], "fine")
+    assert await ask(provider) == ["fine"], "nor where nobody wants to know"
+
+
+async def test_a_server_that_ran_a_tool_is_not_to_be_asked_again(
+    server: ModelServer, provider: Provider
+) -> None:
+    server.respond = says(progress("call_1", "running"), broken=True)
+    with pytest.raises(ProviderError) as caught:
+        await steps_and_text(provider)
+    assert caught.value.retry_after is None
 
 
 # Complete answers
