@@ -3,8 +3,6 @@
 Invariants:
 
 - once a final is stored, only its sending is repeated: the model is not asked again;
-- the model is asked again within an attempt only while it did nothing: the person has seen nothing of its answer,
-  and it told of no step on its way;
 - a platform call under way is never cut off because the model failed: what it did would not be known;
 - a turn that is stopped keeps what the person has seen of its answer, in the transcript too;
 - an exception that nobody foresaw in deciding a turn becomes ``executor_crash`` with a notice.
@@ -13,9 +11,7 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Container, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -29,6 +25,7 @@ from conversation.clock import Clock
 from conversation.controls import Controls
 from conversation.enclosures import named, share, upload
 from conversation.in_flight import InFlight
+from conversation.listening import listen
 from conversation.marks import Marks
 from conversation.offers import offered
 from conversation.outbound import (
@@ -42,7 +39,6 @@ from conversation.providers.port import Entry, Prompt, ProviderError
 from conversation.question import Asking, Question
 from conversation.relay import Relay
 from conversation.retries import Retries
-from conversation.steps import Step
 from conversation.stop import Stop, StoppedError
 from conversation.stores.port import StoreError, TurnStore
 from conversation.stores.transcripts import Transcripts
@@ -53,12 +49,6 @@ from conversation.turn import CRASHES_BEFORE_DEAD, STOPPING, Claim, Delivery, Fi
 CONTEXT_TIMEOUT = 15.0
 """Seconds for reading the conversation's history."""
 
-MODEL_TRIES = 3
-"""Requests to the model before its refusal is told to the person."""
-
-LONGEST_MODEL_WAIT = 10.0
-"""Seconds of a model's ``Retry-After`` that are waited for; with a longer one the person is told at once."""
-
 FAILURES_BEFORE_DEAD = 10
 """Put-backs after which a turn that cannot be delivered is given up: about half an hour of trying."""
 
@@ -67,9 +57,6 @@ STOP_HEARD_WITHIN = 5.0
 
 UNKNOWN_BOT_DELAY = 5.0
 """Seconds after which a turn of a bot that this process does not have is offered to all processes again."""
-
-_IDLE_SLACK = 0.02
-"""Share of the idle timeout by which it may come early: moving a timer costs more than a token (measured)."""
 
 _log = structlog.get_logger()
 
@@ -248,29 +235,7 @@ class Executor:
             built = context.prompt(agent, history, question.text, question.images, question.said)
             return replace(built, attach=None if bot.enclosures is None else question.produced.attach)
 
-        prompt = asked()
-        try:
-            async with asyncio.timeout(agent.timeouts.reply):
-                for tried in range(1, MODEL_TRIES + 1):
-                    try:
-                        await _stream(agent, prompt, relay, question.lead)
-                    except ProviderError as failure:
-                        unseen = question.images and agent.images == "auto" and tried < MODEL_TRIES
-                        if unseen and _is_refusal(failure, relay):
-                            question.without_images()
-                            prompt = asked()
-                            continue
-                        wait = failure.retry_after
-                        last = tried == MODEL_TRIES or relay.has_begun
-                        if last or wait is None or wait > LONGEST_MODEL_WAIT:
-                            raise
-                        await asyncio.sleep(max(wait, 0.25 * 2**tried))
-                    else:
-                        return
-        except TimeoutError:
-            raise ProviderError(
-                Reason.MODEL_TIMEOUT, f"no complete reply in {agent.timeouts.reply:g} s"
-            ) from None
+        await listen(agent, relay, question, asked)
 
     async def _history(self, agent: Agent, turn: Turn) -> tuple[Entry, ...]:
         try:
@@ -278,41 +243,6 @@ class Executor:
                 return await persistently(lambda: self._transcripts.recent(turn.message.key, agent.max_turns))
         except TimeoutError:
             raise ProviderError(Reason.CONTEXT_TIMEOUT, "the history was not read in time") from None
-
-
-def _is_refusal(failure: ProviderError, relay: Relay) -> bool:
-    """Whether the model will not have this prompt, and nothing was done for an answer."""
-    return failure.reason is Reason.MODEL_ERROR and failure.retry_after is None and not relay.has_begun
-
-
-async def _stream(agent: Agent, prompt: Prompt, relay: Relay, lead: str) -> None:
-    """``lead`` is shown before the first piece. A step under way may take the time that the whole reply has."""
-    loop = asyncio.get_running_loop()
-    idle = agent.timeouts.idle
-    moved_at = -math.inf
-    patience = asyncio.timeout(agent.timeouts.first_token)
-
-    def took(step: Step) -> None:
-        nonlocal moved_at
-        relay.step(step)
-        moved_at = -math.inf
-        wait = idle if relay.has_text else agent.timeouts.first_token
-        patience.reschedule(None if relay.is_working else loop.time() + wait)
-
-    try:
-        async with patience, aclosing(agent.provider.stream(replace(prompt, step=took))) as pieces:
-            async for piece in pieces:
-                relay.feed(lead + piece if lead else piece)
-                lead = ""
-                now = loop.time()
-                if now - moved_at > idle * _IDLE_SLACK:
-                    patience.reschedule(now + idle)
-                    moved_at = now
-    except TimeoutError:
-        if not patience.expired():
-            raise
-        waited_for = "next" if relay.has_text else "first"
-        raise ProviderError(Reason.MODEL_TIMEOUT, f"the {waited_for} piece of text did not come") from None
 
 
 def _without_model(bot: Bot, claim: Claim, relay: Relay, agents: Container[str]) -> Final | None:

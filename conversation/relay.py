@@ -4,8 +4,6 @@ Invariants:
 
 - one writer: calls for a turn are never concurrent, and an edit never queues behind a slow edit (the newest
   text wins);
-- every message that becomes visible is stored before anything relies on it, so that the next attempt writes
-  the same message instead of a second one; that there may be a further one is stored before it is sent;
 - a part is cut off only once, behind what is on screen of it; its text does not change any more in this attempt;
 - what stands under the last part is decided, and what it relies on stored, before it is shown;
 - the final texts are shown whatever the pace, and surplus parts of an earlier attempt are taken away.
@@ -26,18 +24,15 @@ from conversation.outbound import (
     DeliveryUnknownError,
     LivePart,
     Outbound,
-    PartRequest,
 )
+from conversation.parts import Checkpoint, Parts
 from conversation.steps import Step, Steps
-from conversation.stores.port import ClaimLostError
-from conversation.turn import Claim, Delivery, Final, Part, part_id
+from conversation.turn import Claim, Delivery, Final, Part
 
 TRIES = 4
 """Attempts at one platform call before the turn is put back and tried again later."""
 
 T = TypeVar("T")
-
-Checkpoint = Callable[[Delivery], Awaitable[None]]
 
 Under = Callable[[Final, Delivery], Awaitable[Controls | None]]
 """What stands under the last part of this end, which is about to be closed; the same for every attempt."""
@@ -60,10 +55,8 @@ class Relay:
     ) -> None:
         self._under = under
         self._outbound = outbound
-        self._claim = claim
-        self._checkpoint = checkpoint
-        self._clock = clock
-        self._delivery = claim.turn.delivery
+        self._attempt = claim.turn.attempt
+        self._parts = Parts(outbound, claim, checkpoint, clock, self._seen)
         self._said: list[str] = []
         self._finished: list[str] = []
         self._growing: list[str] = []
@@ -71,7 +64,6 @@ class Relay:
         self._live: LivePart | None = None
         self._steps = Steps()
         self._stepped = False
-        self._sent_blindly: set[int] = set()
         self._pending = False
         self._first_text_at: float | None = None
         self._changed = asyncio.Event()
@@ -130,7 +122,7 @@ class Relay:
         """Show what is fed until ``end``. Raises DeliveryRefusedError and ClaimLostError."""
         if not self._outbound.streams:
             return
-        if self._outbound.opens_early or self._ref(0) is not None:
+        if self._outbound.opens_early or self._parts.delivery.ref(0) is not None:
             await self._open("")
         while await self._wait_for_text():
             if self._live is not None and not await self._unless_ended(self._live.pace()):
@@ -154,26 +146,25 @@ class Relay:
         Raises DeliveryRefusedError, ClaimLostError, and DeliveryDelayedError when the platform did not take
         it for a while: the whole may then be repeated.
         """
-        if self._delivery.final != final:
-            self._delivery = Delivery(self._delivery.parts, final)
-            await self._checkpoint(self._delivery)
-        if not final.texts and self._claim.turn.attempt > 1 and not self._delivery.parts:
-            await self._insist(partial(self._take_away, Part(0, "")))  # an earlier attempt may have sent it
+        await self._parts.decide(final)
+        if not final.texts and self._attempt > 1 and not self._parts.delivery.parts:
+            await self._insist(
+                partial(self._parts.take_away, Part(0, ""))
+            )  # an earlier attempt may have sent it
         for number in range(len(self._finished), len(final.texts)):
             text = final.texts[number]
             part = self._live
             if part is None:
-                part = await self._insist(partial(self._take_hold, number, text))
+                part = await self._insist(partial(self._parts.take_hold, number, text, self._steps.all))
             is_last = number == len(final.texts) - 1
-            controls = await self._under(final, self._delivery) if is_last else None
+            controls = await self._under(final, self._parts.delivery) if is_last else None
             part.working(self._steps.ended(well=final.outcome.kind == "answered"))
             await self._insist(partial(part.close, text, controls))
             self._seen(text)
             self._live, self._steps = None, Steps()
-        for surplus in [part for part in self._delivery.parts if part.number >= len(final.texts)]:
-            await self._insist(partial(self._take_away, surplus))
-            self._delivery = self._delivery.without_part(surplus.number)
-            await self._checkpoint(self._delivery)
+        for surplus in [part for part in self._parts.delivery.parts if part.number >= len(final.texts)]:
+            await self._insist(partial(self._parts.take_away, surplus))
+            await self._parts.forget(surplus)
 
     async def _wait_for_text(self) -> bool:
         await self._changed.wait()
@@ -207,7 +198,7 @@ class Relay:
         while True:
             try:
                 if self._live is None:
-                    self._live = await self._take_hold(len(self._finished), head)
+                    self._live = await self._parts.take_hold(len(self._finished), head, self._steps.all)
                 self._live.working(self._steps.ended(well=True))
                 await self._live.close(head)
                 self._seen(head)
@@ -222,7 +213,7 @@ class Relay:
 
     async def _open(self, text: str) -> None:
         try:
-            self._live = await self._take_hold(len(self._finished), text)
+            self._live = await self._parts.take_hold(len(self._finished), text, self._steps.all)
         except (DeliveryDelayedError, DeliveryUnknownError) as trouble:
             await self._come_back_after(trouble)
 
@@ -231,45 +222,9 @@ class Relay:
         await self._unless_ended(asyncio.sleep(self._pause(trouble)))
         self._changed.set()
 
-    async def _take_hold(self, number: int, text: str) -> LivePart:
-        """The message that shows this part: the known one, the one an earlier try left, or a new one."""
-        request = self._request(number)
-        ref = self._ref(number)
-        if ref is None and (self._claim.turn.attempt > 1 or number in self._sent_blindly):
-            await self._outlast_earlier_send()
-            ref = await self._outbound.find(request)
-            if ref is not None:
-                await request.save(ref)
-        if ref is not None:
-            return await self._outbound.resume(request, ref)
-        if number:  # unlike the first one it may be missing in the next attempt, which has to know of it then
-            await request.save("")
-        self._sent_blindly.add(number)
-        try:
-            part = await self._outbound.open(request, text)
-        except DeliveryDelayedError:
-            self._sent_blindly.discard(number)
-            raise
-        self._seen(text)
-        return part
-
     def _seen(self, text: str) -> None:
         if self._first_text_at is None and text.strip():
             self._first_text_at = asyncio.get_running_loop().time()
-
-    async def _take_away(self, surplus: Part) -> None:
-        request, ref = self._request(surplus.number), surplus.ref
-        if not ref:
-            await self._outlast_earlier_send()
-            ref = await self._outbound.find(request) or ""
-        if ref:
-            await self._outbound.remove(request, ref)
-
-    async def _outlast_earlier_send(self) -> None:
-        """A process that died may have a send under way: what it did shows only after its timeout."""
-        if self._claim.last_send_at is not None:
-            known_at = self._claim.last_send_at + self._outbound.fate_known_after
-            await asyncio.sleep(max(0.0, known_at - self._clock.now()))
 
     async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
         for tried in range(1, TRIES):
@@ -301,33 +256,3 @@ class Relay:
             return 1.0
         self._pending |= trouble.pending
         return trouble.delay
-
-    def _request(self, number: int) -> PartRequest:
-        async def save(ref: str) -> None:
-            self._delivery = self._delivery.with_part(Part(number, ref))
-            try:
-                await self._checkpoint(self._delivery)
-            except ClaimLostError as lost:
-                lost.stray = ref
-                raise
-
-        turn = self._claim.turn
-        return PartRequest(
-            turn.message.address,
-            part_id(turn.id, number),
-            turn.attempt,
-            save,
-            _stoppable(self._claim),
-            self._steps.all,
-        )
-
-    def _ref(self, number: int) -> str | None:
-        return self._delivery.ref(number)
-
-
-def _stoppable(claim: Claim) -> Controls | None:
-    """Nobody sees an answer to the API while it grows, and what is about the bot itself is said at once."""
-    turn, message = claim.turn, claim.turn.message
-    if message.origin == "api" or message.stands_alone or turn.refusal is not None:
-        return None
-    return Controls(turn.id, message.person, claim.key, message.locale)
