@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Most tests wait, for leases above all, and keep no core busy.
+# Most tests wait, for leases above all, and keep no core busy. Who is done takes over tests of who is not: the long
+# ones stand side by side.
 TEST_PROCESSES ?= 4
 
 .PHONY: demo test lint format serve bench chaos soak gallery lock clean
@@ -14,7 +15,7 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.dev $(VENV)/.chart
 	scripts/debian-packages
 	scripts/node-packages
-	$(BIN)/pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
