@@ -1,6 +1,6 @@
 """What a service does on its way to an answer, asking tools of its own above all, as far as it tells.
 
-Steps are shown and forgotten, neither stored nor logged: their titles may quote what somebody wrote.
+Steps are shown and forgotten, and never logged: their titles may quote what somebody wrote.
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ SMALLEST_LIMIT = 16
 """Bytes: less cannot hold a fence, its end and a character of any script."""
 
 _RESERVE = 8
-"""The last one of so many parts of a message is shown line by line, as it may have to go into the next one."""
+"""The last one of so many parts of a message is shown by lines, and the paragraph in which it begins by sentences, as
+what stands there may have to go into the next message.
+"""
 
 _FENCE_AHEAD = re.compile(r"[ \t]{0,64}(?:(?:[-*+]|\d{1,9}[.)])[ \t]{1,64})?(?:```|~~~|`{1,2}\Z|~{1,2}\Z)")
 _BLOCK_AHEAD = re.compile(r"[ \t]{0,64}(?:[-+#>|=]|\*[ \t]|\$\$|\\\[|\d{1,9}[.)]|\d{1,9}\Z)")
@@ -91,12 +93,12 @@ def steady(text: str, limit: int, fits: Callable[[str], bool] | None = None, *, 
     """How many characters of a text that fits, and grows, may be shown: wherever it is cut later, they stay. All of
     it, but near the limit as far as the best place for a cut behind what is ``shown``.
     """
-    more = len(text) // (_RESERVE - 1)
-    if size(text) * _RESERVE <= limit * (_RESERVE - 1) and (fits is None or fits(text + text[-more:])):
+    more = text[len(text) - len(text) // (_RESERVE - 1) :]
+    if size(text) * _RESERVE <= limit * (_RESERVE - 1) and (fits is None or fits(text + more)):
         return len(text)
     window = _Window(text, limit)
     found = window.after_line(max(shown, len(text) // 2)) or window.after_line(shown)
-    return shown if found is None else found[0]
+    return window.after_sentence(shown) if found is None else found[0]
 
 
 def _continued(line: _Line | None, *, whole_line: bool) -> str:
@@ -159,6 +161,16 @@ class _Window:
                 best, chosen = rank, line
         return None if chosen is None else (chosen.start, chosen)
 
+    def after_sentence(self, floor: int) -> int:
+        """The end of the last sentence behind ``floor`` in the line that this is within, or ``floor``."""
+        for line in reversed(self._lines):
+            if line.start < max(floor, 1):
+                is_prose = not (line.fence or line.is_marker or line.header or line.is_bound)
+                high = min(self._end_within(line), self._last)
+                held = _Ranges(line, line.text[: high + 1 - line.start])
+                return (self._end_of(_SENTENCE_END, line, floor, high, held) if is_prose else None) or floor
+        return floor
+
     def _within_line(self, floor: int, *, whole: bool) -> tuple[int, _Line] | None:
         """``whole``: what belongs together within the line stays whole, and so does a table's row."""
         for line in reversed(self._lines):
@@ -169,10 +181,8 @@ class _Window:
                 continue
             held = _Ranges(line, line.text[: high + 1 - line.start]) if whole and line.fence is None else None
             for boundary in (_SENTENCE_END, _WORD_END):
-                ends = [match.end() for match in boundary.finditer(self._known, line.start, high)]
-                for end in reversed(ends):
-                    if low <= end and self._may_start_rest(end, line.fence) and not (held and end in held):
-                        return end, line
+                if (end := self._end_of(boundary, line, low, high, held)) is not None:
+                    return end, line
             for end in range(high, low - 1, -1):
                 if (
                     self._may_start_rest(end, line.fence)
@@ -180,6 +190,15 @@ class _Window:
                     and not (held and end in held)
                 ):
                     return end, line
+        return None
+
+    def _end_of(
+        self, boundary: re.Pattern[str], line: _Line, low: int, high: int, held: _Ranges | None
+    ) -> int | None:
+        ends = [match.end() for match in boundary.finditer(self._known, line.start, high)]
+        for end in reversed(ends):
+            if low <= end and self._may_start_rest(end, line.fence) and not (held and end in held):
+                return end
         return None
 
     def _end_within(self, line: _Line) -> int:

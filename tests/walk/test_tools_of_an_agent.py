@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.demo.model import Message, Reply
-from gateway.demo.standin import Task
+from gateway.demo.standin import Shown, Task
 from tests.town import town
 from tests.waiting import until
 
@@ -37,3 +37,19 @@ async def test_people_see_what_an_agent_does_before_it_answers(tmp_path: Path) -
         assert not here.slack.complaints
         assert not here.lark.complaints
         await until(lambda: here.lark.open_cards() == here.slack.open_streams() == [], 10, lambda: "open")
+
+
+async def test_an_agent_whose_gateway_died_over_a_tool_answers_in_the_same_message(tmp_path: Path) -> None:
+    async with town(tmp_path, script=script) as here:
+
+        def shown() -> list[Shown]:
+            return [one for one in here.slack.thread("C1", mention.thread) if one.author == "bot"]
+
+        mention = await here.mention("lunch?")
+        await until(lambda: bool(shown() and shown()[0].tasks), 20, shown)
+        await here.gateway.kill()
+        await here.gateway.start()
+        await here.answered([mention], lambda: here.slack.thread("C1", mention.thread))
+        assert len(shown()) == 1
+        assert len(here.model.calls_made) == 2
+        assert not here.slack.complaints

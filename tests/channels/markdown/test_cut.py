@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from channels.markdown import SMALLEST_LIMIT, cut
+from channels.markdown import SMALLEST_LIMIT, cut, steady
 from tests.channels.markdown.reading import open_fence
 
 LINES = st.sampled_from(
@@ -149,6 +149,37 @@ def test_a_fence_in_a_list_goes_on_without_the_lists_indentation() -> None:
 def test_the_rest_never_consists_of_white_space_only() -> None:
     halves = cut("word " * 4 + " " * 30 + "\n", 24)
     assert halves == ("word word word ", "word " + " " * 30 + "\n")
+
+
+# A text that grows: what is shown of it, and where it is cut then.
+
+
+def test_far_from_the_limit_all_of_a_text_is_shown() -> None:
+    text = "One. Two.\n\nThr"
+    assert steady(text, 100) == len(text)
+
+
+def test_near_the_limit_a_new_paragraph_waits_until_it_is_there() -> None:
+    text = "A" * 80 + "\n\nOne. Two"
+    assert steady(text, 100, shown=40) == 82
+    assert steady(text + ". Th\n\nNow", 100, shown=82) == len(text) + 6
+    assert cut(text + " and three. Four.", 100, shown=82) == ("A" * 80 + "\n\n", "One. Two and three. Four.")
+
+
+def test_the_paragraph_that_is_on_screen_goes_on_by_sentences_and_is_cut_after_one() -> None:
+    text = "A" * 80 + " Be. Cc dd"
+    assert steady(text, 100, shown=83) == 85
+    assert cut(text + " ee ff gg hh.", 100, shown=85) == ("A" * 80 + " Be. ", "Cc dd ee ff gg hh.")
+    assert steady(text, 100) == 85, "the first words do not wait for a paragraph"
+
+
+@pytest.mark.parametrize("drawn_to", [0, 3])
+def test_rows_that_are_on_screen_stay_and_the_one_that_has_no_room_goes_on_whole(drawn_to: int) -> None:
+    """Of a row that is not complete nothing is drawn, so the last one may begin before what was shown."""
+    rows = "".join(f"| row {number} |\n" for number in range(5))
+    text = "Some words before.\n\n| a |\n|---|\n" + rows
+    row = text.index("| row 2")
+    assert cut(text, row + 8, shown=row + drawn_to) == (text[:row], "| a |\n|---|\n" + text[row:])
 
 
 def test_a_limit_that_cannot_be_kept_is_refused() -> None:
