@@ -193,8 +193,8 @@ class ModelStandin(StandIn):
         response.headers["Cache-Control"] = "no-cache"
         if reply.fault == "hang_before_first":
             return await self._hang_up(request, call)
-        await response.prepare(request)
         try:
+            await response.prepare(request)
             await asyncio.sleep(wait)
             await response.write(frame.role())
             for number, label in enumerate(reply.steps):
