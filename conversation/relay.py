@@ -148,9 +148,8 @@ class Relay:
         """
         await self._parts.decide(final)
         if not final.texts and self._attempt > 1 and not self._parts.delivery.parts:
-            await self._insist(
-                partial(self._parts.take_away, Part(0, ""))
-            )  # an earlier attempt may have sent it
+            perhaps_sent = Part(0, "")  # by an earlier attempt
+            await self._insist(partial(self._parts.take_away, perhaps_sent))
         for number in range(len(self._finished), len(final.texts)):
             text = final.texts[number]
             part = self._live

@@ -18,7 +18,7 @@ from channels.markdown import Rendering
 from channels.slack import errors
 from channels.slack.limits import Limits, Slot
 from channels.slack.post import Anew, Message, PostedPart, Ref, leave_processing, stop_stream
-from channels.slack.render import PLACEHOLDER
+from channels.slack.render import PLACEHOLDER, render
 from channels.slack.task_cards import TaskCards
 from channels.slack.web_api import Call, Done, WebApi
 from conversation.controls import Controls
@@ -188,9 +188,10 @@ class StreamedPart:
     async def _leave(self, sent: str | None) -> None:
         """The person stopped it. Its message is labelled, lest ``find`` takes it for lost."""
         self._slot.close()
-        if sent:
+        left = sent or (render(self._cards.in_a_line) if self._cards.are_drawn else "")
+        if left:
             with contextlib.suppress(DeliveryError):
-                await PostedPart(self._api, self._limits, self._message, None).leave(sent)
+                await PostedPart(self._api, self._limits, self._message, None).leave(left)
         await leave_processing(self._api, self._limits, self._message)
 
     async def _posted(self) -> PostedPart:

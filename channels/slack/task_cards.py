@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from conversation.steps import State, Step
+from conversation.steps import State, Step, at_work
 
 _STATUS: Mapping[State, str] = MappingProxyType(
     {"running": "in_progress", "done": "complete", "failed": "error"}
@@ -21,6 +21,11 @@ class TaskCards:
         self._wanted = tuple(steps)
         self._drawn: dict[str, Step] = {}
         self._refused = False
+
+    @property
+    def in_a_line(self) -> str:
+        """What stays of them where they are wiped; empty if none was drawn."""
+        return at_work(self._drawn.values())
 
     @property
     def are_drawn(self) -> bool:

@@ -355,6 +355,15 @@ async def test_a_stream_that_a_person_stopped_stays_as_it_is_and_is_labelled(
     assert desk.channel._own._limits.live_streams == 0
 
 
+async def test_a_stream_that_a_person_stopped_before_there_was_text_keeps_its_newest_step(desk: Desk) -> None:
+    part = replace(await desk.ask("p0"), steps=(step(1, "done"), step(2, "running")))
+    live = await desk.bot.open(part, "")
+    await desk.stop(part)
+    with pytest.raises(DeliveryStoppedError):
+        await live.show("Because")
+    assert (desk.answer(part).text, desk.answer(part).metadata) == ("Step 2…", label("p0"))
+
+
 async def test_a_stopped_thread_does_not_look_busy_any_longer(desk: Desk) -> None:
     part = await desk.ask("p0")
     live = await desk.bot.open(part, "Be")
