@@ -26,7 +26,7 @@ from channels.markdown.syntax import Fence, formula_of, is_table, opened_by
 SMALLEST_LIMIT = 16
 """Bytes: less cannot hold a fence, its end and a character of any script."""
 
-_RESERVE = 8
+_RESERVE = 16
 """The last one of so many parts of a message is shown by lines, and the paragraph in which it begins by sentences, as
 what stands there may have to go into the next message.
 """
@@ -96,6 +96,8 @@ def steady(text: str, limit: int, fits: Callable[[str], bool] | None = None, *, 
     more = text[len(text) - len(text) // (_RESERVE - 1) :]
     if size(text) * _RESERVE <= limit * (_RESERVE - 1) and (fits is None or fits(text + more)):
         return len(text)
+    if shown and "\n" not in text[shown:] and not _SENTENCE_END.search(text, shown):
+        return shown
     window = _Window(text, limit)
     found = window.after_line(max(shown, len(text) // 2)) or window.after_line(shown)
     return window.after_sentence(shown) if found is None else found[0]

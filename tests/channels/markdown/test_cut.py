@@ -160,17 +160,21 @@ def test_far_from_the_limit_all_of_a_text_is_shown() -> None:
 
 
 def test_near_the_limit_a_new_paragraph_waits_until_it_is_there() -> None:
-    text = "A" * 80 + "\n\nOne. Two"
-    assert steady(text, 100, shown=40) == 82
-    assert steady(text + ". Th\n\nNow", 100, shown=82) == len(text) + 6
-    assert cut(text + " and three. Four.", 100, shown=82) == ("A" * 80 + "\n\n", "One. Two and three. Four.")
+    text = "A" * 180 + "\n\nOne. Two"
+    assert steady(text, 200, shown=140) == 182
+    assert steady(text + ".\n\nN", 200, shown=182) == len(text) + 3
+    assert cut(text + " and three. Four.", 200, shown=182) == (
+        "A" * 180 + "\n\n",
+        "One. Two and three. Four.",
+    )
 
 
 def test_the_paragraph_that_is_on_screen_goes_on_by_sentences_and_is_cut_after_one() -> None:
-    text = "A" * 80 + " Be. Cc dd"
-    assert steady(text, 100, shown=83) == 85
-    assert cut(text + " ee ff gg hh.", 100, shown=85) == ("A" * 80 + " Be. ", "Cc dd ee ff gg hh.")
-    assert steady(text, 100) == 85, "the first words do not wait for a paragraph"
+    text = "A" * 180 + " Be. Cc dd"
+    assert steady(text, 200, shown=183) == 185
+    assert steady(text + " ee", 200, shown=185) == 185
+    assert cut(text + " ee ff gg hh.", 200, shown=185) == ("A" * 180 + " Be. ", "Cc dd ee ff gg hh.")
+    assert steady(text, 200) == 185, "the first words do not wait for a paragraph"
 
 
 @pytest.mark.parametrize("drawn_to", [0, 3])
