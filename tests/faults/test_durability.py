@@ -40,8 +40,13 @@ async def test_without_a_replica_it_is_503_and_with_one_the_resend_is_answered_o
         await here.answered([first, second], lambda: here.lark.chat("oc_1"), ["fine: one", "fine: two"])
         assert len(replies(lambda: here.lark.chat("oc_1"))) == 2
         assert [call.question for call in here.model.calls_made] == ["one", "two"]
-        log = (tmp_path / "gateway.log").read_text()
-        assert log.count('"event":"turn completed"') == 2
-        assert "no replica is connected" in log
+
+        log = tmp_path / "gateway.log"
+
+        def completed() -> int:  # told after the answer is on screen
+            return log.read_text().count('"event":"turn completed"')
+
+        await until(lambda: completed() == 2, 30, completed)
+        assert "no replica is connected" in log.read_text()
     for process in (replica, primary):
         process.remove()
