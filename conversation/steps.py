@@ -35,6 +35,7 @@ class Steps:
 
     def __init__(self) -> None:
         self._steps: dict[str, Step] = {}
+        self._running: set[str] = set()  # also of those that are not shown
 
     def __bool__(self) -> bool:
         return bool(self._steps)
@@ -45,10 +46,14 @@ class Steps:
 
     @property
     def running(self) -> bool:
-        return any(step.state == "running" for step in self._steps.values())
+        return bool(self._running)
 
     def take(self, step: Step) -> None:
         """A step that began, or what became of one, whose name then stays."""
+        if step.state == "running":
+            self._running.add(step.id)
+        else:
+            self._running.discard(step.id)
         known = self._steps.get(step.id)
         if known is not None:
             self._steps[step.id] = replace(known, state=step.state)

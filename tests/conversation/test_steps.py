@@ -47,6 +47,15 @@ def test_a_step_may_take_longer_than_a_piece_of_text_and_no_longer_than_the_repl
     assert house.outcomes == [Reason.MODEL_TIMEOUT]
 
 
+def test_a_step_that_is_one_too_many_to_be_shown_has_its_time_all_the_same() -> None:
+    shown = [Step(str(number), "Look", "done") for number in range(MOST)]
+    last = Step("last", "Look", "running")
+    house = House(says(*shown, last, 200.0, "fine"), timeouts=Timeouts(first_token=10, idle=10))
+    one_life(house)
+    assert house.outcomes == ["answered"]
+    assert len(house.platform.messages[0].steps) == MOST
+
+
 def test_once_a_step_is_over_silence_is_silence_again() -> None:
     house = House(says(LOOK, 200.0, LOOKED, 20.0, "late"), timeouts=Timeouts(first_token=10, idle=10))
     one_life(house)
