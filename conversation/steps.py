@@ -5,7 +5,7 @@ Steps are shown and forgotten, and never logged: their titles may quote what som
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -74,12 +74,9 @@ class Steps:
         self._steps = {id: step for id, step in self._steps.items() if step.state == "running"}
 
 
-def at_work(steps: Iterable[Step]) -> str:
+def at_work(steps: Sequence[Step]) -> str:
     """The newest step in a line, for a place that can show no more; empty if there is none."""
-    newest = ""
-    for step in steps:
-        newest = step.title
-    return f"{newest}…" if newest else ""
+    return f"{steps[-1].title}…" if steps else ""
 
 
 def _line(text: str, length: int) -> str:

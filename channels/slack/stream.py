@@ -188,8 +188,8 @@ class StreamedPart:
     async def _leave(self, sent: str | None) -> None:
         """The person stopped it. Its message is labelled, lest ``find`` takes it for lost."""
         self._slot.close()
-        left = sent or (render(self._cards.in_a_line) if self._cards.are_drawn else "")
-        if left:
+        line = self._cards.in_a_line
+        if left := sent or (line and render(line)):
             with contextlib.suppress(DeliveryError):
                 await PostedPart(self._api, self._limits, self._message, None).leave(left)
         await leave_processing(self._api, self._limits, self._message)

@@ -25,7 +25,7 @@ class TaskCards:
     @property
     def in_a_line(self) -> str:
         """What stays of them where they are wiped; empty if none was drawn."""
-        return at_work(self._drawn.values())
+        return at_work(tuple(self._drawn.values()))
 
     @property
     def are_drawn(self) -> bool:
