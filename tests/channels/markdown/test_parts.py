@@ -63,6 +63,29 @@ def test_every_word_is_seen_once_and_in_order(
     assert all(open_fence(part) is None for part in rendered)
 
 
+@PLATFORMS
+@settings(deadline=None, max_examples=25)
+@given(
+    lines=st.lists(LINES, min_size=30, max_size=80),
+    pieces=st.lists(st.integers(1, 900), min_size=1, max_size=20),
+)
+def test_a_text_that_grows_is_cut_and_rendered_as_if_it_came_whole(
+    cut_at: Cut, dialect: Dialect, lines: list[str], pieces: list[int]
+) -> None:
+    text = numbered(lines * 40)
+    whole = [render(part, dialect) for part in parts(text, cut_at)]
+    grown: list[str] = []
+    rest, growing, fed, number = "", Rendering(dialect), 0, 0
+    while fed < len(text):
+        piece = text[fed : fed + pieces[number % len(pieces)] * 8]
+        rest, fed, number = rest + piece, fed + len(piece), number + 1
+        while (halves := cut_at(rest)) is not None:
+            grown.append(growing.finish(halves[0]))
+            rest, growing = halves[1], Rendering(dialect)
+        growing.grow(rest)
+    assert [*grown, growing.finish(rest)] == whole
+
+
 @dataclass
 class Screen:
     """What a relay shows of a text that grows: every part as it ended, with all that was drawn of it before."""
@@ -94,7 +117,8 @@ class Screen:
         return self.parts
 
     def _end(self, text: str) -> None:
-        rendered = render(text, self.dialect)
+        rendered = self._growing.finish(text)
+        assert rendered == render(text, self.dialect)
         assert rendered.startswith(self.drawn), "something was taken back"
         self.parts.append(rendered)
 
